@@ -22,6 +22,8 @@ HEX = "1e2fcaeb4b6f496e8c217852a54afb1eaf7f64da9a7f6813"
         f"la contraseña del wifi ({PASSWORD}) fue rechazada", f"ecco la parola chiave: {PASSWORD} grazie",
         f"het wifi-wachtwoord ({PASSWORD}) werd geweigerd", f"a palavra-passe ({PASSWORD}) foi recusada",
         f"nova senha a partir de segunda: \"{PASSWORD}\"",
+        f"Passwort geändert auf {PASSWORD}, trotzdem Fehler 403", f"cambié la contraseña a {PASSWORD} y nada",
+        f"my passphrase stopped working, it was {PASSWORD} before",
         # In front of what they are called.
         f"I entered {PASSWORD} as my login password", f"use {PASSWORD} for the passphrase",
         f"Ich habe {PASSWORD} als WLAN-Passwort eingegeben", f"J'ai saisi {PASSWORD} comme mot de passe",
@@ -56,6 +58,7 @@ HEX = "1e2fcaeb4b6f496e8c217852a54afb1eaf7f64da9a7f6813"
         # Programs.
         f'network={{\n  psk="{PASSWORD}"\n}}', f"enable secret 0 {PASSWORD}", f"unzip -P {PASSWORD} a.zip",
         f"ldapsearch -D cn=admin -w {PASSWORD} -b dc=acme", f"smbclient //nas/s -U bob%{PASSWORD}",
+        f"$db = new PDO($dsn, 'app', '{PASSWORD}');", f"wpa_passphrase Gast {PASSWORD}",
         f"redis-cli -h cache -a {PASSWORD} ping", f"net user bob {PASSWORD} /add",
         f"aws ssm put-parameter --name /prod/passwd --type SecureString --value {PASSWORD}",
         f'mysqli_connect("localhost", "bob", "{PASSWORD}", "shop");', f"WIFI:S:Gast;T:WPA;P:{PASSWORD};;",
@@ -77,6 +80,7 @@ def test_a_credential_is_found_where_something_names_it(text: str) -> None:
         "raise PasswordTooShort(min_length=12)", "GPIO pin: GPIO85", "api_key_id: 238175",
         "page_token=foGZlzxY2nQ9MxHz&pageSize=50", '"client_secret": "[REDACTED]"', "access_token=REPLACE_ME",
         "Authorization: Bearer $TOKEN", "postgres://user:password@localhost:5432/db", "api_key = settings.API_KEY",
+        "password = models.CharField(max_length=128)", "password: Joi.string().min(8).max(64)",
         "password_hash VARCHAR(255) NOT NULL", "token: !vault |",
         "digest: EHZOiQB62rEhdePGRgoNFeHa1eLqkDaOoWrRvAVE0I8c",
         "fingerprint SHA256:55NKM06lFj0bcq77hxmPesrvMjWpJK6xE7GTRdSbmGt",

@@ -24,7 +24,7 @@ KEYWORD_HINTS = (
     "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key",
     "credential", "connection", "pin", "pw", "schl", "geheim", "zugang", "jeton", "clé", "cle ", "clave", "chiave",
     "chave", "llave", "sleutel", "segret", "segred", "klucz", "nyckel", "parola chiave", "psk", "identified",
-    "unzip", "zip -",
+    "unzip", "zip -", "login", "log-in", "anmelde", "identifiant", "credenc", "credenz", "inlog",
 )  # fmt: skip
 """One of these is in every keyword, or beside a password that none names: a text without any need not be searched."""
 _ASKED_FIRST = 50_000
@@ -53,7 +53,7 @@ PLACEHOLDER = re.compile(
     r"|(?i:password|passwd|passwort|pass|pwd|secret|token|key|user(?:name)?)(?=\Z|[\"'`@\s,;)])"
     r"|(?i:n?varchar|char|text|bytea|(?:var)?binary)\b"
     r"|(?:settings|config|cfg|conf|self|this|app|secrets|creds|credentials|request|req|args|opts|options|params|data|user)"
-    r"\.[A-Za-z_.]{2,60}(?![\w(])"
+    r"\.[A-Za-z_.]{2,60}(?![\w(])|[A-Za-z_]\w{0,30}(?:\.[A-Za-z_]\w{0,30}){1,5}\("
     r"|none\b|null\b|true\b|false\b|string\b|os\.environ|process\.env|getenv|env\.)"
 )
 _MOST_WORDS = 5

@@ -95,7 +95,8 @@ _WIRELESS = re.compile(
 _WORKS_WITH = re.compile(
     r"\b(?:ldap\w{2,12}\b[^\n|]{0,160}? -w ?|(?:lftp|smb\w{3,8})\b[^\n|]{0,120}? -[uU] ?[^\s,%]{1,64}[,%]"
     r"|\w{0,12}freerdp\b[^\n|]{0,160}? /p(?:ass(?:word)?)?:|htpasswd (?:-\w{1,8} ){1,3}[^\s]{1,80} [^\s]{1,64} "
-    r"|net user [^\s/*]{1,64} |redis-cli\b[^\n|]{0,120}? -a |\bWIFI:[^\s\"']{0,120}?\bP:)"
+    r"|net user [^\s/*]{1,64} |redis-cli\b[^\n|]{0,120}? -a |wpa_passphrase [^\s]{1,40} "
+    r"|security add-[\w-]{1,30} [^\n|]{0,120}? -w |http-basic\.[\w.-]{1,80} [^\s]{1,64} |\bWIFI:[^\s\"']{0,120}?\bP:)"
     r"[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
 )
 """Programs that take a password behind a letter or a name."""
@@ -105,12 +106,24 @@ _STORED = re.compile(
 )
 """As stores of secrets take one."""
 _CONNECTED = re.compile(
-    r"(?i)\b\w{0,30}connect(?:ion)?\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
+    r"(?i)\b(?:\w{0,30}connect(?:ion)?|pdo|mysqli)\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
 )
 _COMMAND_HINTS = {
     _STORED: (" --", "<<<"),
-    _CONNECTED: ("onnect",),
-    _WORKS_WITH: ("ldap", "lftp", "smb", "freerdp", "htpasswd", "net user", "redis-cli", "WIFI:"),
+    _CONNECTED: ("onnect", "PDO(", "mysqli("),
+    _WORKS_WITH: (
+        "ldap",
+        "lftp",
+        "smb",
+        "freerdp",
+        "htpasswd",
+        "net user",
+        "redis-cli",
+        "WIFI:",
+        "wpa_",
+        "security",
+        "http-b",
+    ),
     _CALLED: ("(",),
 }
 """One of these is in what they match."""

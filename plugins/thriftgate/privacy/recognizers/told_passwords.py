@@ -27,11 +27,12 @@ _IS = (
 )
 _FILL = r"(?: (?!(?:is|and|or|und|oder|et|ou|y|e|o|en|of)\b)[^\W\d_]{1,12}['\u2019]?)"
 _GAP = (
-    rf"(?:{_FILL}{{0,4}} (?:{_IS})(?: (?!not\b|nicht\b)[^\W\d_]{{2,12}}){{0,2}}:?"
+    rf"(?:{_FILL}{{0,4}}(?:, (?:it|that|das|es|sie|il|elle|esa|questa|het|ela))?"
+    rf" (?:{_IS})(?: (?!not\b|nicht\b)[^\W\d_]{{2,12}}){{0,2}}:?"
     rf"|{_FILL}{{0,3}} ?\((?:[^\W\d_]{{1,12}} ?){{1,2}}\)[:=]?"
     rf"|{_FILL}{{0,3}}(?= ?[{_OPENING}])"
     rf"|{_FILL}{{1,6}} ?(?:=>|->|\u2192|:|,)"
-    rf"|{_FILL}{{0,2}} (?:still|now|from|noch|jetzt|von|encore|todavía|ancora|nog|ainda)"
+    rf"|{_FILL}{{0,2}} (?:still|now|from|to|noch|jetzt|von|auf|in|en|a|à|naar|para|encore|todavía|ancora|nog|ainda)"
     r"| ?(?:[-\u2013~/|\u2026,;]|\.{2,20})|)"
 )
 _TOLD = re.compile(
