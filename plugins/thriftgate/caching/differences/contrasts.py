@@ -230,6 +230,21 @@ _PAIRS = (
     ("antes", "depois"),
     ("mais", "menos"),
     ("ligue ligar liga", "desligue desligar desliga"),
+    # What is locked is not opened, and what is unlocked is not closed
+    ("lock locking locked", "open opening opened"),
+    ("unlock unlocking unlocked", "close closing closed shut shutting"),
+    ("verriegle verriegeln verriegelt", "entriegle entriegeln entriegelt öffne öffnen öffnet geöffnet offen"),
+    ("entriegle entriegeln entriegelt", "schließe schließen schließt geschlossen"),
+    ("vergrendel vergrendelen vergrendeld", "open openen opendoen geopend"),
+    ("ontgrendel ontgrendelen ontgrendeld", "dicht sluit sluiten dichtdoen gesloten"),
+    ("verrouille verrouiller verrouillez verrouillé verrouillée", "ouvre ouvrez ouvrir ouvert ouverte"),
+    ("déverrouille déverrouiller déverrouillez déverrouillé", "ferme fermez fermer fermé fermée"),
+    ("bloquea bloquear bloqueado bloqueada", "abre abra abrir abierto abierta"),
+    ("desbloquea desbloquear desbloqueado desbloqueada", "cierra cierre cerrar cerrado cerrada"),
+    ("blocca bloccare bloccato bloccata", "apri apra aprire aperto aperta"),
+    ("sblocca sbloccare sbloccato sbloccata", "chiudi chiuda chiudere chiuso chiusa"),
+    ("tranca trancar trancado trancada", "abre abra abrir aberto aberta"),
+    ("destranca destrancar destrancado destrancada", "fecha feche fechar fechado fechada"),
     # What homes are told in languages without more word lists
     ("tänd tända tänn", "släck släcka"),
     ("öppna öppen", "stäng stänga stängd"),
@@ -259,6 +274,11 @@ _PAIRS = (
     ("přede před", "po"),
     ("otevři", "zavři"),
 )
+PARTICLES = tuple(
+    _words(pair) for pair in ("in uit", "aan uit", "an aus", "ein aus", "an ab", "auf ab", "auf zu", "open dicht")
+)
+"""With which Dutch and German verbs end their sentence, and mean the opposite; elsewhere most are prepositions."""
+
 OPPOSITES = tuple((_words(left), _words(right)) for left, right in _PAIRS) + OPPOSITES_OF_ALL
 
 # Things of one kind of which a question usually means exactly one.

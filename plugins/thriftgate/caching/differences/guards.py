@@ -16,7 +16,7 @@ from enum import StrEnum
 from thriftgate.caching.differences.alternatives import is_alternatives_swapped
 from thriftgate.caching.differences.clauses import is_denied_elsewhere
 from thriftgate.caching.differences.constructions import is_built_otherwise
-from thriftgate.caching.differences.contrasts import OPPOSITES, RIVALS
+from thriftgate.caching.differences.contrasts import OPPOSITES, PARTICLES, RIVALS
 from thriftgate.caching.differences.lexicon import CASE_WORDS, CASELESS_WORDS, FUNCTION_WORDS, ROLE_WORDS
 from thriftgate.caching.differences.order import (
     is_crossed,
@@ -132,8 +132,15 @@ def code(a: str, b: str) -> Veto | None:
 
 
 def antonyms(a: str, b: str) -> Veto | None:
-    """One side has a word, the other its opposite or a rival of the same kind, and neither has both. 5 µs."""
-    left, right = set(read(a).words), set(read(b).words)
+    """One side has a word, the other its opposite or a rival of the same kind, and neither has both. 5 µs.
+
+    At the end stands the particle of a Dutch or German verb: "schakel in de hal alles uit" and "… in" are opposites,
+    though both have "in".
+    """
+    first, second = read(a).words, read(b).words
+    if first and second and frozenset((first[-1], second[-1])) in PARTICLES:
+        return Veto.ANTONYMS
+    left, right = set(first), set(second)
     only_left, only_right = left - right, right - left
     for word in only_left:
         for one, other in _OPPOSITES_OF.get(word, ()):
