@@ -6,7 +6,7 @@ a hit is right when the groups are equal. What the policy gets to know is exactl
 - a miss goes upstream anyway, so its fresh answer is compared with those of its nearest neighbours, for free;
 - a share of the hits (`verify_share`) is verified by one extra call each, and all of those that must be;
 - every comparison may be mistaken (`missed_agreement`, `false_agreement`), or come to nothing (`untold`), as a judge of
-  texts is.
+  texts is; asked again about the same two answers, it says the same again.
 
 It is the second driver of `lookup` and `comparing`: what is decided there is decided for requests in the same lines.
 
@@ -140,6 +140,7 @@ class _Rehearsal:
         counts = Counter(data.tenants or [0] * len(data))
         self.shelves = {tenant: _Shelf(data.vectors.shape[1], count) for tenant, count in counts.items()}
         self.group_of: dict[str, str] = {}
+        self._told: dict[frozenset[str], bool | None] = {}
         self._conditions = conditions
         self._rng = rng
 
@@ -160,12 +161,12 @@ class _Rehearsal:
                 case Check(hit):
                     sent = hit.must_be_checked or self._rng.random() < self._conditions.verify_share
 
-    def settle(self, found: Found, group: str) -> Settled:
-        """Drive `settle`."""
+    def settle(self, found: Found, fresh: str, group: str) -> Settled:
+        """Drive `settle` for the fresh answer to the question `fresh`."""
         compared: set[str] = set()
 
         def perform(effect: Compare) -> bool | None:
-            verdict = self._compared(effect, len(compared), group)
+            verdict = self._compared(effect, len(compared), fresh, group)
             compared.add(effect.entry.entry_id)
             return verdict
 
@@ -183,13 +184,21 @@ class _Rehearsal:
         # There is no judge that costs a call here.
         return _driven(verify(hit), lambda one: None if one.is_worth_a_call else self.judged(one.entry, group))
 
-    def _compared(self, effect: Compare, compared: int, group: str) -> bool | None:
+    def _compared(self, effect: Compare, compared: int, fresh: str, group: str) -> bool | None:
         if effect.beside is not None:
-            return self.judged(effect.entry, self.group_of[effect.beside.entry_id])
+            other = effect.beside.entry_id
+            return self._once(effect.entry, other, self.judged(effect.entry, self.group_of[other]))
         # There is no judge that costs a call here, and only so many answers are compared.
         if effect.is_worth_a_call or compared >= self._conditions.comparisons:
             return None
-        return self.judged(effect.entry, group)
+        return self._once(effect.entry, fresh, self.judged(effect.entry, group))
+
+    def _once(self, entry: CacheEntry, other: str, drawn: bool | None) -> bool | None:
+        """What was said of these two kept answers before, else what was drawn now.
+
+        The judge compares texts, and kept texts stay what they are: a second look at a mistake is no second opinion.
+        """
+        return self._told.setdefault(frozenset((entry.entry_id, other)), drawn)
 
 
 def rehearse(
@@ -213,7 +222,7 @@ def rehearse(
             if found.is_checked:
                 _learn(decider, shelf, decision, world.verify(decision, group))
             continue
-        settled = world.settle(found, group)
+        settled = world.settle(found, str(number), group)
         if isinstance(decision, Explore):
             _learn(decider, shelf, decision, settled.is_correct)
         world.group_of[str(number)] = group

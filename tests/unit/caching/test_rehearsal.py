@@ -10,7 +10,7 @@ import pytest
 from thriftgate.caching.artefact import CacheModel
 from thriftgate.caching.calibration import calibrate_cache, fit, shuffled
 from thriftgate.caching.decision import Decision, Explore, Hit, Miss, MissReason
-from thriftgate.caching.entries import Neighbour, Observation
+from thriftgate.caching.entries import CacheEntry, Neighbour, Observation
 from thriftgate.caching.evidence import FEATURES
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.caching.rehearsal import Conditions, Labelled, RehearsedQuestion, collect, rehearse
@@ -40,10 +40,12 @@ class Watching:
         self.learnt: list[Observation] = []
         self.outcomes: list[int] = []
         self.groups: list[str] = []
+        self.entries: list[CacheEntry] = []
         self.begun = 0
 
     def decide(self, question: str, neighbours: Sequence[Neighbour], *, draw: float, tenant: float = 0.0) -> Decision:
         self.seen.append([(one.entry.question, round(one.similarity, 3)) for one in neighbours])
+        self.entries = [one.entry for one in neighbours]
         self.draws.append(draw)
         self.tenants.append(tenant)
         kind = self._kinds.pop(0)
@@ -154,6 +156,19 @@ def test_mistakes_happen_as_often_as_they_are_said_to() -> None:
     assert Conditions() == Conditions(
         verify_share=0.02, missed_agreement=0.0, false_agreement=0.0, untold=0.0, comparisons=16
     )
+
+
+def test_a_second_look_at_two_kept_answers_is_no_second_opinion() -> None:
+    """Two that could not be compared stay apart, though a third agrees with both: their texts are what they were."""
+    data = stream(("a", "g", 0), ("b", "g", 10), ("c", "g", 20), ("d", "g", 30))
+    apart = 0
+    for seed in range(200):
+        decider = Watching(*["miss"] * 4)
+        list(rehearse(data, decider, conditions=Conditions(untold=0.5), seed=seed))
+        first, second, third = sorted(decider.entries, key=lambda entry: entry.entry_id)
+        apart += first.group != second.group
+        assert third.joined == ()
+    assert 70 <= apart <= 130
 
 
 def test_nobody_finds_the_answers_of_another() -> None:
