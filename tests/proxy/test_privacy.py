@@ -57,8 +57,8 @@ def privacy_config(upstream: EchoUpstream, **privacy: Any) -> dict[str, Any]:
         {"model_name": "plain-messages", "litellm_params": {**native, **prices}},
         {"model_name": "at-home", "litellm_params": {**chat, **prices}},
         {"model_name": "strict", "litellm_params": {**chat, **prices}},
-        {"model_name": "nobody-chat", "litellm_params": {**chat, **prices}},
-        {"model_name": "nobody-messages", "litellm_params": {**native, **prices}},
+        {"model_name": "nobody-chat", "litellm_params": {**chat, **prices, "model": "openai/nobody"}},
+        {"model_name": "nobody-messages", "litellm_params": {**native, **prices, "model": "anthropic/nobody"}},
         {"model_name": "home-away", "litellm_params": {**chat, **prices, "model": "openai/away", "api_base": AWAY}},
         {"model_name": "desk", "litellm_params": {"model": "thriftgate/desk"}},
     ]

@@ -34,7 +34,7 @@ from tests.proxy.privacy_failing import (
     written_everywhere,
 )
 from tests.proxy.stored import executed, stored
-from tests.proxy.upstream import Upstream, fails, says
+from tests.proxy.upstream import Upstream, says
 from tests.proxy.waiting import eventually
 
 pytestmark = [pytest.mark.xdist_group("privacy-failures"), pytest.mark.timeout(400)]
@@ -326,78 +326,6 @@ def test_a_plain_model_sees_a_local_value_only_where_it_is_private(home: Gateway
     assert answer.json()["choices"][0]["message"]["content"] == f"See {MAIL}."
     assert MAIL not in json.dumps(home.upstream.asked("gpt-large"))
     nowhere(home, MAIL, of=(near, answer))
-
-
-@everywhere
-@both
-def test_when_the_private_tier_is_away_nothing_is_sent_elsewhere(home: GatewayProcess, path: str, stream: bool) -> None:
-    home.upstream.on("lost-small", fails(500, f"choked on: {ACCOUNT}"))
-    answers = [ask(home, path, model, ACCOUNT, stream=stream) for model in ("lost-home", "lost-small")]
-    for got in answers:
-        assert got.status_code >= 500 or "cools down" in got.text, got.text
-        assert home.upstream.asked("large") == []
-    nowhere(home, of=answers)
-
-
-@everywhere
-@both
-def test_the_next_deployment_of_a_private_model_is_asked_when_the_first_is_away_and_no_other_model_is(
-    home: GatewayProcess, path: str, stream: bool
-) -> None:
-    """A group with a second `order` is one model: going on to it is no fallback."""
-    home.upstream.on("twice-first", fails(500, f"choked on: {ACCOUNT}"))
-    home.upstream.on("twice-second", says(f"Dear <PERSON_1>, nothing came to {IBAN}."))
-    answers = [ask(home, path, model, ACCOUNT, stream=stream) for model in ("twice-home", "twice-small")]
-    for got in answers:
-        assert got.status_code == 200, got.text
-        assert "".join(spoken(got)) == f"Dear {NAME}, nothing came to {IBAN}."
-    assert home.upstream.asked("large") == []
-    nowhere(home, of=answers)
-
-
-@everywhere
-@both
-def test_when_all_deployments_of_a_private_model_are_away_nothing_is_sent_elsewhere(
-    home: GatewayProcess, path: str, stream: bool
-) -> None:
-    for name in ("gone-first", "gone-second"):
-        home.upstream.on(name, fails(500, f"choked on: {ACCOUNT}"))
-    lost = [ask(home, path, model, ACCOUNT, stream=stream) for model in ("gone-home", "gone-small")]
-    assert all(got.status_code >= 400 for got in lost), [got.text for got in lost]
-    assert home.upstream.asked("large") == []
-    nowhere(home, of=lost)
-
-
-@everywhere
-@both
-def test_an_unprotected_model_that_is_away_falls_back_to_what_may_see_the_same_and_nowhere_else(
-    home: GatewayProcess, path: str, stream: bool
-) -> None:
-    in_clear = "I am Mrs. Carol Dunham. Has the refund come?"
-    home.upstream.on("open-small", fails(500))
-    home.upstream.on("open-too", says("Still here."))
-    got = ask(home, path, "open-small", in_clear, stream=stream)
-    assert "".join(spoken(got)) == "Still here.", got.text
-    assert "Carol Dunham" in json.dumps(home.upstream.asked("open-too"))
-    assert home.upstream.asked("large") == [], "the first that is listed would see it in clear"
-    home.upstream.on("open-too", fails(500))
-    assert ask(home, path, "open-small", in_clear, stream=stream).status_code >= 400
-    named = ask(home, path, "open-small", in_clear, stream=stream, fallbacks=["large"])
-    assert named.status_code >= 400, named.text
-    assert home.upstream.asked("large") == []
-
-
-@everywhere
-@both
-def test_when_the_private_tier_is_away_the_next_one_sees_a_placeholder(
-    home: GatewayProcess, path: str, stream: bool
-) -> None:
-    home.upstream.on("lost-small", fails(400, f"invalid input: {MAILED}"))
-    home.upstream.on("large", says("See <EMAIL_ADDRESS_1>."))
-    answer = ask(home, path, "lost-home", f"{MAILED} {path} {stream} away", stream=stream)
-    assert MAIL not in json.dumps(home.upstream.asked("large"))
-    assert "".join(spoken(answer)) == f"See {MAIL}."
-    nowhere(home, MAIL, of=[answer])
 
 
 @everywhere

@@ -301,6 +301,8 @@ PURGED = {
     "other versions than several": (PurgeFilter(prompt_versions_not=("v2", "v1", "v0")), set[str]()),
     "collection": (PurgeFilter(collection="help"), {"b", "d"}),
     "two conditions": (PurgeFilter(tag="pricing", collection="help"), {"d"}),
+    "one entry of its scope": (PurgeFilter(scope="two", entry_id="id-c"), {"c"}),
+    "an entry of another scope": (PurgeFilter(scope="two", entry_id="id-d"), set[str]()),
     "nothing that exists": (PurgeFilter(route="none"), set[str]()),
     "everything": (PurgeFilter(), {"a", "b", "c", "d"}),
 }

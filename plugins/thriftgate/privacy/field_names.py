@@ -157,7 +157,7 @@ def _field(text: str, kind: FieldKind, start: int, end: int) -> Field:
     return Field(kind, start, max(start, end - (len(value) - len(value.rstrip(_CELL_EDGE)))))
 
 
-def is_name(value: str, kind: FieldKind, given_names: Iterable[str]) -> bool:
+def is_persons_name(value: str, kind: FieldKind, given_names: Iterable[str]) -> bool:
     """Whether what stands in a field is somebody's name."""
     if kind not in (FieldKind.NAME, FieldKind.PERSON) or not 1 < len(value) <= _LONGEST_VALUE:
         return False

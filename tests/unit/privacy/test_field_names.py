@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.field_names import Field, FieldKind, as_fields_say, field_kind, fields, is_name
+from thriftgate.privacy.field_names import Field, FieldKind, as_fields_say, field_kind, fields, is_persons_name
 from thriftgate.privacy.recognizers.people import PeopleRecognizer, given_names
 from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
@@ -94,7 +94,7 @@ def test_whatever_is_written_nothing_is_raised_and_a_field_lies_in_its_text(
 ) -> None:
     for one in fields(Context(text, label)):
         assert one is None or 0 <= one.start <= one.end <= len(text)
-    is_name(text, kind, given_names())
+    is_persons_name(text, kind, given_names())
     assert isinstance(field_kind(text), FieldKind | None)
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 
 from thriftgate.privacy.context import Context
-from thriftgate.privacy.field_names import ANNOUNCED, fields, is_name
+from thriftgate.privacy.field_names import ANNOUNCED, fields, is_persons_name
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
@@ -114,7 +114,7 @@ class PeopleRecognizer:
         for field in fields(context):
             if field is None:
                 yield PAUSE
-            elif is_name(context.text[field.start : field.end], field.kind, known):
+            elif is_persons_name(context.text[field.start : field.end], field.kind, known):
                 yield TextSpan(field.start, field.end, self.entity_type, _IN_A_FIELD, "people")
 
     def _standing_apart(self, text: str) -> Iterator[TextSpan]:
