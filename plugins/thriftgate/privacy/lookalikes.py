@@ -56,14 +56,19 @@ _TICKET = r"(?<![\w-])[A-Z]{3,10}-\d{2,7}(?![\w-])"
 """Of a tracker; a country's letters before a postcode are one or two."""
 _DUMP = r"(?<!\w)[0-9a-f]{6,16}: {1,2}(?:[0-9a-f]{2,8} {1,2}){3,15}[0-9a-f]{2,8}(?!\w)"
 _FILE_OF_A_COURT = (
-    r"(?<!\w)(?:(?:BGH|BVerfG|BVerwG|BAG|BFH|BSG|OLG|LG|LAG|AG|VG|OVG|FG)[ ,]{1,2})?"
+    r"(?<!\w)(?:(?:Aktenzeichen|Az\.?|Gz\.?):? )?"
+    r"(?:(?:BGH|BVerfG|BVerwG|BAG|BFH|BSG|OLG|LG|LAG|AG|VG|OVG|FG)[ ,]{1,2})?"
     r"(?:[IVX]{1,5}|\d{1,2}) [A-Z][A-Za-z]{0,3} \d{1,4}/\d{2}(?!\d)"
 )
 _PARCEL = (
     r"(?<![^\W_])(?i:fedex|dhl|ups|usps|gls|dpd|hermes|tnt|postnl|chronopost|colissimo)"
     r"(?: [A-Za-z]{2,20}\.?){0,2}[ :#]{1,3}(?:\d{3,5} ?){2,6}(?![\w])"
 )
-_COUNT = r"(?<![\w.,])\d{1,6} (?:errors?|warnings?|failures|files|tests|rows|items|lines|bytes|records|requests)(?!\w)"
+_COUNT = (
+    r"(?<![\w.,])\d{1,6} (?:errors?|warnings?|failures|files|tests|rows|items|lines|bytes|records|requests"
+    r"|characters|digits|Zeichen|Ziffern|Stellen|caractères|chiffres|caracteres|caratteri|cifre|tekens|cijfers|dígitos)(?!\w)"
+)
+_LIMIT = r"(?<!\w)(?:min|max)(?:[A-Z_][A-Za-z_]{1,16})? ?[:=]? ?\d{1,6}(?![\w.])"
 _COMMAND = (
     r"(?:(?<!\S)|(?<=[`$]))(?:docker|podman|kubectl|helm|npm|npx|yarn|pip|cargo|brew)"
     r" [a-z][a-z-]{1,15}(?: -{1,2}[a-z-]{1,20}){0,3}(?: [a-z0-9@:/._-]{1,100})?(?!\S)"
@@ -89,6 +94,7 @@ _TOLD = re.compile(
             _FILE_OF_A_COURT,
             _PARCEL,
             _COUNT,
+            _LIMIT,
             _COMMAND,
         )
     )

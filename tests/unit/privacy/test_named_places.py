@@ -3,6 +3,9 @@
 import pytest
 from tests.unit.privacy.finding import found
 
+from thriftgate.privacy.lookalikes import without_lookalikes
+from thriftgate.privacy.spans import TextSpan
+
 PASSWORD = "hunter-Zebra22"
 HEX = "1e2fcaeb4b6f496e8c217852a54afb1eaf7f64da9a7f6813"
 
@@ -119,3 +122,28 @@ def test_a_value_is_found_in_further_places(text: str, kind: str, value: str) ->
 )
 def test_numbers_of_something_else_stay(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("JIRA-40549 blocks OPS-2094", "JIRA-40549"),
+        ("price 1.299,17 statt 1.499,00", "299,17 statt 1.499,00"),
+        ("00000010: 5cc3 8fce 4d15 25e6 684f f7d2", "5cc3 8fce 4d15 25e6 684f f7d2"),
+        ("urteil BGH XII ZR 114/19", "BGH XII ZR 114/19"),
+        ("Aktenzeichen 12 O 933/25", "Aktenzeichen 12 O 933/25"),
+        ("FedEx 2863 6348 1670 is delayed", "FedEx 2863 6348 1670"),
+        ("total 1 270 429 kr", "1 270 429 kr"),
+        ("minLength 8, maxLength 64", "minLength 8, maxLength 64"),
+        ("mindestens 8 Zeichen lang", "8 Zeichen lang"),
+    ],
+)
+def test_what_looks_like_an_address_and_is_none_stays(text: str, taken: str) -> None:
+    start = text.index(taken)
+    assert without_lookalikes(text, [TextSpan(start, start + len(taken), "ADDRESS", 0.8, "model")]) == []
+
+
+@pytest.mark.parametrize("text", ["Rue 12, CH-8001 Zürich", "12 Main St, DC 20001", "Weg 8, D-10115 Berlin"])
+def test_an_address_with_a_postcode_stays_one(text: str) -> None:
+    span = TextSpan(0, len(text), "ADDRESS", 0.8, "model")
+    assert without_lookalikes(text, [span]) == [span]

@@ -66,7 +66,8 @@ COUNTS = re.compile(
 )
 
 _IDENTIFIER = re.compile(
-    r"[A-Z]{1,5}[-_/#]?\d{3,14}\W*\Z|\d{1,4}[.:/-]\d{1,4}|[#@~\\]|[a-z_]{1,24}=|/[a-z_.-]{2,}(?:/|\Z)|[\w.+-]{1,64}@[\w-]{1,64}\.|[A-Za-z]:\\|\(?\d{1,4}[a-z]{1,3}\W*\Z"
+    r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z|[A-Z]{1,5}[-_/#]?\d{3,14}\W*\Z|\d{1,4}[.:/-]\d{1,4}"
+    r"|[#@~\\]|[a-z_]{1,24}=|/[a-z_.-]{2,}(?:/|\Z)|[\w.+-]{1,64}@[\w-]{1,64}\.|[A-Za-z]:\\|\(?\d{1,4}[a-z]{1,3}\W*\Z"
 )
 """A ticket, a date, an address: a sentence with a word for a password may have one as well."""
 _ABOUT = re.compile(
