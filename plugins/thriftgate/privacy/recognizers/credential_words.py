@@ -11,7 +11,7 @@ from collections import Counter
 KEYWORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?-i:(?<![A-Za-z])|(?<=[a-z0-9])(?=P))(?:pass|pin|pw)|pwd"
     r"|passwort|kennwort|contrase[ñn]a|mot de passe|senha|palavra-passe|parola chiave|wachtwoord|has[łl]o"
-    r"|secret|(?<![a-z])psk"
+    r"|secret|(?<![a-z])psk|(?<![\w-])clave(?= ?:)"
     r"|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?key|signing[ _-]?key|encryption[ _-]?key"
     r"|schl(?:ü|ue)ssel|geheimnis|zugangs?daten|jeton|cl[ée] (?:d['\u2019]|de )?(?:la )?(?:api|secr\w{1,4}|acc\w{1,4})"
     r"|clave (?:de )?(?:la )?(?:api|secreta|privada|acceso)"

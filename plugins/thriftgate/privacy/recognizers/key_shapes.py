@@ -32,7 +32,7 @@ _BEGUN = re.compile(
             r"(?:ntn|secret)_[A-Za-z0-9]{40,60}|PMAK-[a-f0-9]{24}-[a-f0-9]{34}",
             r"NRAK-[A-Z0-9]{27}|dckr_pat_[\w-]{20,60}",
             r"ATATT3[\w=-]{20,250}|HRKU-[\w-]{30,80}|dp\.(?:pt|st|ct|sa)\.[\w.-]{30,80}",
-            r"sq[apub]_[a-f0-9]{40}(?![A-Za-z0-9])|sl\.(?:[u]\.)?(?=[\w-]{0,40}\d)[\w-]{100,400}",
+            r"sq[apub]_[a-f0-9]{40}(?![A-Za-z0-9])|fo1_[\w-]{40,60}|sl\.(?:[u]\.)?(?=[\w-]{0,40}\d)[\w-]{100,400}",
             r"AGE-SECRET-KEY-1[A-Z0-9]{58}|FLWSECK(?:_TEST)?-[\w-]{12,60}",
             r"EAA[A-Za-z0-9]{60,250}|PRIVATE-[a-f0-9]{32,64}",
             r"AccountKey=[A-Za-z0-9+/]{40,100}={0,2}|sig=(?!eyJ)[A-Za-z0-9%+/]{40,600}(?:%3D|=){0,2}",
@@ -89,7 +89,7 @@ _PREFIXES = (
     "sb_", "ABSK", "bedrock-", "tvly", "tgp_", "jina", "pcsk", "e2b", "nfp", "rnd", "napi", "pnu", "bkua", "rdme",
     "hcaik", "hcbik", "csk", "ops_", "fm1", "fm2", "FlyV1", "fc-", "pa-", "fio-", "duffel_", "pscale_", "CFPAT-",
     "CCIPAT_", "_sandbox_", "access", "sntry", "snyk_", "xkeysib-", ".eyJ", "pk_", "EZ", "LTAI", "AKID", "AQVN",
-    "AQ.", "v1.0-", "dt0", "A3-", "tskey-", "ATCTT3", "ATBB", "oy2", "pat", "sdk-", "mob-", "sq", "sl.",
+    "AQ.", "v1.0-", "dt0", "A3-", "tskey-", "ATCTT3", "ATBB", "oy2", "pat", "sdk-", "mob-", "sq", "sl.", "fo1_",
 )  # fmt: skip
 _MARKED = tuple(
     (mark, re.compile(rf"(?<![A-Za-z0-9])(?:{shape})"))

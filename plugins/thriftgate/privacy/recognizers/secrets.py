@@ -138,7 +138,7 @@ _SAYS_WHAT = re.compile(
     r"(?: (?:my|the|our|your|a|an|valid|mein|mon|ma|mi|mio|mia|mijn)){0,2} | ?[|;] ?)[\w -]{3,24}"
 )
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
-_WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z")
+_WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z|clave\Z")
 _SIGNS = (":=", "=>", "=")
 _LETTERS = re.compile(r"[^\W\d_]")
 

@@ -57,6 +57,7 @@ _USER_AND_PASSWORD = re.compile(
     r"(?i)(?:zugangs?daten|anmeldedaten|credentials?|log-?in|identifiants|credenciales|credenziali|inloggegevens|credenciais)"
     r"[^\w\n]{1,3}(?P<user>[^\s/|:,]{2,64})(?: ?[/|:] ?|, )[\"'`]?(?P<value>[^\s\"'`]{6,512})"
 )
+_SIGNS = ("-", ">", "\u2192", ".", "\u2026", "/", "|", "~", "\u2013", ";", ")")
 _LONG = 24
 _CLOSING = ".,;:"
 _PAIRS = ((")", "("), ("]", "["), ("}", "{"))
@@ -81,11 +82,15 @@ def _behind(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int] | N
         if match is None:
             yield None
             continue
-        place = _without_end(text, *match.span("value"))
+        # Behind a sign or in a line of its own a question mark asks nothing.
+        is_listed = pattern is _NEXT_LINE or match["gap"][-1:] in _SIGNS
+        place = _without_end(text, *match.span("value"), is_listed=is_listed)
         value = text[slice(*place)]
+        is_quoted = text[match.start("value") - 1] in "\"'`"
         # Behind a blank alone a key must be one: "the token limit4000".
         is_sure = (
             pattern is _NEXT_LINE
+            or is_quoted
             or match["sure"]
             or match["gap"]
             or changes(value) >= FEWEST_CHANGES
@@ -125,12 +130,12 @@ def _called(text: str) -> Iterator[tuple[int, int] | None]:
             yield word.span("value")
 
 
-def _without_end(text: str, start: int, end: int) -> tuple[int, int]:
+def _without_end(text: str, start: int, end: int, *, is_listed: bool = False) -> tuple[int, int]:
     """Without what ends the sentence; a question or exclamation mark inside of one belongs to the value."""
     tag = _TAG.search(text, start, end)
     end = tag.start() if tag else end
     closing = _CLOSING + "".join(mark for mark, pair in _PAIRS if text.find(pair, start, end) < 0)
-    if not text[end : end + 2].strip():
+    if not is_listed and not text[end : end + 2].strip():
         closing += "?"
     kept = text[start:end].removesuffix("**").rstrip(closing)
     return start, start + len(kept)
