@@ -39,8 +39,8 @@ def test_direct_evidence_is_a_log_probability_of_every_cheaper_tier() -> None:
 
 def test_signals_that_speak_for_an_answer_and_against_it() -> None:
     assert [dict(family) for family in FAMILIES] == [
-        {"logprob_mean": 1, "logprob_min": 1, "logprob_q10": 1}, {"self_confidence": 1}, {"judge_score": 1},
-        {"agreement": 2, "word_overlap": 1},
+        {"logprob_mean": 1, "logprob_min": 1, "logprob_q10": 1}, {"margin_min": 1, "margin_q10": 1},
+        {"self_confidence": 1}, {"judge_score": 1}, {"agreement": 2, "word_overlap": 1},
     ]  # fmt: skip
     against = {name for name, sign in WORDING.items() if sign == -1}
     assert {name for name, sign in WORDING.items() if sign == 1} == {"concludes", "ends_cleanly"}
