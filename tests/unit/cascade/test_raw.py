@@ -19,6 +19,7 @@ from thriftgate.cascade.calibration.raw import (
     raw_weights,
 )
 from thriftgate.cascade.signals import SIGNALS
+from thriftgate.cascade.signals.logprobs import summarise
 
 
 def sure(n: int, rng: np.random.Generator, *, sharpness: float = 2.5) -> list[Label]:
@@ -77,6 +78,20 @@ def test_where_a_provider_names_no_alternatives_the_margin_decides_nothing() -> 
     assert models.models[0] is not None
     assert models.models[0].confidence.model.features == ("logprob_mean",)
     assert np.allclose(scores, same)
+
+
+def test_an_answer_whose_client_asked_for_no_alternatives_has_no_confidence() -> None:
+    """`logprobs: true` alone goes to the provider as it is; the answer would be the surest of all, whatever it says."""
+    rng = np.random.default_rng(3)
+    made = [replace(one, features=({**one.features[0], "margin_min": rng.uniform(0, 8)},)) for one in sure(80, rng)]
+    confidence = raw_tier_models(made)[0].models[0]
+    answered = summarise([{"token": "no", "logprob": -0.5, "top_logprobs": []}])
+    named = summarise([{"token": "no", "logprob": -0.5, "top_logprobs": [{"logprob": -0.5}, {"logprob": -1.0}]}])
+    assert confidence is not None
+    assert answered is not None
+    assert named is not None
+    assert confidence.weighed(answered) is None
+    assert confidence.weighed(named) is not None
 
 
 def test_with_log_probabilities_and_few_labels_the_raw_score_saves_more_than_the_fitted_one() -> None:

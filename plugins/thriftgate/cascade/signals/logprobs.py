@@ -23,7 +23,7 @@ _NO_MARGIN = 20.0
 
 
 def measure(evidence: SignalEvidence) -> Mapping[str, float] | None:
-    """Mean, minimum and low quantiles in nats (0 is certain), margins in nats, and perplexity-free confidence."""
+    """Mean, minimum and low quantiles in nats (0 is certain), margins where alternatives were named, in nats."""
     return summarise((evidence.choice.logprobs or {}).get("content") or ())
 
 
@@ -39,18 +39,21 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
         return None
     # What is no number counts as the least likely.
     values = sorted([value if (value := float(token["logprob"])) > _LEAST else _LEAST for token in content])
-    margins = sorted(margins_of([token.get("top_logprobs") or () for token in content]))
+    alternatives = [token.get("top_logprobs") or () for token in content]
     mean = sum(values) / len(values)
-    return {
+    found = {
         "logprob_mean": mean,
         "logprob_min": values[0],
         "logprob_q10": _quantile(values, 0.1),
         "logprob_q25": _quantile(values, 0.25),
-        "margin_min": margins[0],
-        "margin_q10": _quantile(margins, 0.1),
         # log(-log p) spreads out the crowd of nearly certain answers (rational tuning, arXiv 2501.09345).
         "logprob_stretched": math.log(1e-6 - mean),
     }
+    # A client may ask for log-probabilities without alternatives: that none was named must not count as sure of all.
+    if any(len(tops) > 1 for tops in alternatives):
+        margins = sorted(margins_of(alternatives))
+        found |= {"margin_min": margins[0], "margin_q10": _quantile(margins, 0.1)}
+    return found
 
 
 def margins_of(alternatives: Iterable[Sequence[Mapping[str, Any]]]) -> list[float]:
