@@ -26,12 +26,18 @@ _DEGREES = frozenset({"very", "too", "so", "just", "also", "again", "as", "how",
 """Small words that belong to the next one: "very old or sick"."""
 _STOPS = NEGATIONS | _OR | {"and", "und", "et", "y", "e", "en", "than", "als", "que", "if", "wenn", "si", "se"}
 """What no alternative has in it."""
+_ORDER = frozenset({
+    "first", "second", "last", "former", "latter", "left", "right", "before", "after", "erste", "ersten", "erstes",
+    "letzte", "letzten", "letztes", "zuerst", "zuletzt", "premier", "première", "dernier", "dernière", "primero", "primera",
+    "último", "última", "primo", "prima", "ultimo", "ultima", "primeiro", "primeira",
+})  # fmt: skip
+"""Where one of these is, the order itself may be what is asked: "which word comes last: love or war"."""
 
 
 def is_alternatives_swapped(left: Surface, right: Surface) -> bool:
     """Whether the same two whole alternatives stand in another order, and all else in the same."""
     one, other = left.tokens, right.tokens
-    if len(one) != len(other) or one == other:
+    if len(one) != len(other) or one == other or not _ORDER.isdisjoint(one):
         return False
     places = [place for place, word in enumerate(one) if word in _OR and 0 < place < len(one) - 1]
     return any(

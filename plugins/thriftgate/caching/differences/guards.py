@@ -12,6 +12,7 @@ Failure behaviour: pure and total; a guard in doubt keeps silent, because the le
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from itertools import permutations
 
 from thriftgate.caching.differences.alternatives import is_alternatives_swapped
 from thriftgate.caching.differences.clauses import is_denied_elsewhere
@@ -41,6 +42,7 @@ _LONGEST_UNIT = 3
 _MOST_QUOTES = 4
 _FROM = frozenset(["de", "da", "do", "del", "dal", "du", "desde", "dalla", "della"])
 _TO = frozenset(["a", "à", "al", "ao", "aux", "alla"])
+_POLITE = frozenset({"bitte", "danke", "alsjeblieft", "alstublieft", "graag"})
 _NEAR = 4
 """Words behind "from" in which "to" stands, where "to" is a word that means other things as well."""
 
@@ -134,11 +136,11 @@ def code(a: str, b: str) -> Veto | None:
 def antonyms(a: str, b: str) -> Veto | None:
     """One side has a word, the other its opposite or a rival of the same kind, and neither has both. 5 µs.
 
-    At the end stands the particle of a Dutch or German verb: "schakel in de hal alles uit" and "… in" are opposites,
-    though both have "in".
+    At the end stands the particle of a Dutch or German verb, alone or before it: "schakel in de hal alles uit" and
+    "… in" are opposites, though both have "in", and so are "an der Tür anschalten" and "… ausschalten".
     """
     first, second = read(a).words, read(b).words
-    if first and second and frozenset((first[-1], second[-1])) in PARTICLES:
+    if _ends_in_opposites(first, second):
         return Veto.ANTONYMS
     left, right = set(first), set(second)
     only_left, only_right = left - right, right - left
@@ -317,6 +319,16 @@ def _directions(reading: Reading) -> set[tuple[str, str, str]]:
         elif word in ROLE_WORDS:
             waiting.append((before, word))
     return found
+
+
+def _ends_in_opposites(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether both end with the same verb, or with none, behind opposite particles."""
+    one, other = (next((word for word in words[:-3:-1] if word not in _POLITE), "") for words in (first, second))
+    return one != other and any(
+        one.startswith(left) and other == right + one.removeprefix(left)
+        for pair in PARTICLES
+        for left, right in permutations(pair)
+    )
 
 
 def _skeleton(reading: Reading) -> tuple[str, ...]:

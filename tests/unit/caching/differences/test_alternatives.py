@@ -37,6 +37,9 @@ OTHER = [
     ("Can my boss sue me or my bank?", "Can my bank sue me or my boss?"),
     ("Is a dog or a cat bigger than a fox?", "Is a fox or a cat bigger than a dog?"),
     ("Send A to B or C?", "Send B to A or C?"),
+    ("Which word comes last: love or war?", "Which word comes last: war or love?"),
+    ("Pick the first of these: red or blue", "Pick the first of these: blue or red"),
+    ("Welches Wort ist das letzte: Tag oder Nacht?", "Welches Wort ist das letzte: Nacht oder Tag?"),
     ("Do cats or dogs chase mice?", "Do mice or dogs chase cats?"),
 ]
 
