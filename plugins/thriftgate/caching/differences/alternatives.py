@@ -28,8 +28,8 @@ _STOPS = NEGATIONS | _OR | {"and", "und", "et", "y", "e", "en", "than", "als", "
 """What no alternative has in it."""
 _ORDER = frozenset({
     "first", "second", "last", "former", "latter", "left", "right", "before", "after", "erste", "ersten", "erstes",
-    "letzte", "letzten", "letztes", "zuerst", "zuletzt", "premier", "première", "dernier", "dernière", "primero", "primera",
-    "último", "última", "primo", "prima", "ultimo", "ultima", "primeiro", "primeira",
+    "letzte", "letzten", "letztes", "zuerst", "zuletzt", "premier", "première", "dernier", "dernière", "primero",
+    "primera", "último", "última", "primo", "prima", "ultimo", "ultima", "primeiro", "primeira",
 })  # fmt: skip
 """Where one of these is, the order itself may be what is asked: "which word comes last: love or war"."""
 
