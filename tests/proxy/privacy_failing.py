@@ -38,7 +38,8 @@ def failures_config(upstream: str) -> dict[str, Any]:
         *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
         *(route(name) for name in ours["routes"]),
     ]
-    tiers = {"at-home": "small", "lost-home": "lost-small", "twice-home": "twice-small", "gone-home": "gone-small"}
+    tiers = {"at-home": "small", "lost-home": "lost-small", "twice-home": "twice-small", "gone-home": "gone-small",
+             "naming-home": "naming-small"}  # fmt: skip
     for name, tier in tiers.items():
         ours["routes"][name] = {
             "cascade": {
@@ -50,9 +51,11 @@ def failures_config(upstream: str) -> dict[str, Any]:
         }  # fmt: skip
         config["model_list"].append(route(name))
     ours["routes"]["home-last"] = {**ours["routes"]["at-home"], "cascade": {"tiers": [{"model": "small"}]}}
+    ours["routes"]["unwatched"] = {"cascade": {"tiers": [{"model": "unwatched-small"}]}}
     config["model_list"] += [
-        route("home-last"), deployment("lost-small", upstream), deployment("open-small", upstream),
-        deployment("open-too", upstream),
+        route("unwatched"), route("home-last"), deployment("unwatched-small", upstream),
+        deployment("lost-small", upstream), deployment("open-small", upstream), deployment("open-too", upstream),
+        deployment("naming-small", upstream),
         *(deployment(f"{one}-small", upstream, model=f"{one}-{name}", order=order)
           for one in ("twice", "gone") for order, name in enumerate(("first", "second"), start=1)),
     ]  # fmt: skip
@@ -65,10 +68,12 @@ def failures_config(upstream: str) -> dict[str, Any]:
     ours["privacy"] = {
         "key": KEY,
         "timeout": f"{TIMEOUT:g}s",
-        "private_models": ["small", "lost-small", "twice-small", "gone-small"],
+        "private_models": ["small", "lost-small", "twice-small", "gone-small", "naming-small"],
         "models": {
             **dict.fromkeys(("at-home", "home-last", "lost-home", "small", "lost-small", "gpt-large"), private),
             **dict.fromkeys(("twice-home", "twice-small", "gone-home", "gone-small"), private),
+            **dict.fromkeys(("naming-home", "naming-small"), private),
+            **{name: {"protect": False} for name in ("unwatched", "unwatched-small")},
             "open-small": {"protect": False},
             "open-too": {"protect": False},
         },

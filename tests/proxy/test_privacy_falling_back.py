@@ -40,6 +40,31 @@ def test_when_the_private_tier_is_away_nothing_is_sent_elsewhere(home: GatewayPr
     nowhere(home, of=answers)
 
 
+@pytest.mark.parametrize("path", [PATHS[0], PATHS[2]])
+def test_a_private_request_falls_back_to_no_model_that_its_client_names_either(home: GatewayProcess, path: str) -> None:
+    """What a target says of itself takes the place of what the call says: its own notes would be the call's."""
+    home.upstream.on("naming-small", fails(500))
+    again = {"model": "naming-small", "metadata": {"mine": "yes"}, "litellm_metadata": {"mine": "yes"}}
+    got = ask(home, path, "naming-home", ACCOUNT, fallbacks=[again, {"model": "large"}])
+    assert got.status_code == 502, got.text
+    assert home.upstream.asked("naming-small"), "it does not cool down yet"
+    assert home.upstream.asked("large") == []
+
+
+@both
+@pytest.mark.parametrize("path", [PATHS[0], PATHS[2]])
+@pytest.mark.parametrize(
+    "named", ["large", {"model": "large"}, {"unwatched-small": ["large"]}, {"*": ["large"]}], ids=str
+)
+def test_an_unprotected_route_falls_back_to_no_protected_model_that_its_client_names(
+    home: GatewayProcess, path: str, stream: bool, named: object
+) -> None:
+    home.upstream.on("unwatched-small", fails(500))
+    got = ask(home, path, "unwatched", "I am Mrs. Carol Dunham.", stream=stream, fallbacks=[named])
+    assert got.status_code >= 400, got.text
+    assert home.upstream.asked("large") == []
+
+
 @everywhere
 @both
 def test_the_next_deployment_of_a_private_model_is_asked_when_the_first_is_away_and_no_other_model_is(

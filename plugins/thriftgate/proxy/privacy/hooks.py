@@ -124,14 +124,17 @@ class PrivacyHooks(CustomLogger):
         return without_words(kwargs, result)
 
     def _limit_fallbacks(self, data: dict[str, Any], exchange: Exchange | None, policy: PrivacyPolicy | None) -> None:
-        """A plain model falls back to none whose policy is stricter than the one that the request goes through."""
+        """A plain model falls back to none whose policy is stricter than the one that the request goes through.
+
+        A route's own policy stands for its tiers and for what these fall back to; a route may have none.
+        """
 
         def may_be_sent(model: str) -> bool:
             return all(self._policies.may_be_sent(policy, group) for group in self._groups.of(model))
 
         if exchange is not None:
             exchange.may_be_sent = None  # LiteLLM may come again with another model
-        if self._policies.differ and current_edge.get() is None:
+        if self._policies.differ and (policy is None or current_edge.get() is None):
             limit_fallbacks(data, exchange, may_be_sent)
 
     def _show_to_private_tiers(self, data: Mapping[str, Any], exchange: Exchange, policy: PrivacyPolicy) -> None:

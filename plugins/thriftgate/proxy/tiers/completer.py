@@ -28,6 +28,7 @@ from litellm.litellm_core_utils.initialize_dynamic_callback_params import inheri
 from litellm.litellm_core_utils.internal_call_metadata import forwarded_internal_call_metadata
 from litellm.types.utils import InternalCallOrigin
 
+from thriftgate.config.litellm.model_list import FALLBACK_FIELDS
 from thriftgate.errors import TierFailedError
 from thriftgate.proxy import edge
 from thriftgate.proxy.answered import AnsweredCall, hidden_of_stream
@@ -332,7 +333,7 @@ class RouterCompleter:
         else:
             kwargs.pop("stream_options", None)
         if request.is_private:
-            kwargs |= UNKEPT
+            kwargs = _staying(kwargs)
         if is_own:
             kwargs.pop("user", None)  # LiteLLM keeps a budget for it as well
         if self._forward_traceparent:
@@ -340,6 +341,11 @@ class RouterCompleter:
             traceparent = outgoing_traceparent(request.request_id, request.traceparent)
             kwargs["extra_headers"] = {**headers, "traceparent": traceparent}
         return kwargs
+
+
+def _staying(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a client's own fallbacks: one of them may have `metadata`, which takes the place of ours with `STAYS`."""
+    return {name: value for name, value in kwargs.items() if name not in FALLBACK_FIELDS} | dict(UNKEPT)
 
 
 def _give_up(bill: TierBill, error: BaseException, *, is_begun: bool) -> None:
