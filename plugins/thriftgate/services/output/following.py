@@ -12,7 +12,7 @@ from thriftgate.services.request.reading import view_of, whole_body
 from thriftgate.types import Answer, ChatRequest, StreamPiece
 from thriftgate.wire.dialects import replay
 from thriftgate.wire.formats import delta_of, has_call
-from thriftgate.wire.shapes import Body, Json
+from thriftgate.wire.shapes import Body, Json, objects
 from thriftgate.wire.turns import Dialect
 
 _JSON_SPACE = " \t\n\r"
@@ -35,6 +35,7 @@ class Follower:
         self._is_free_text = requirement.is_free_text
         self._awaits_calls = bool(requirement.calls)
         self._has_call = False
+        self._has_others = False
         self._has_begun = False
         self._is_json = False
         self._has_shown = False
@@ -65,6 +66,7 @@ class Follower:
         refusal; a number or a word is over as soon as it is written.
         """
         self._held.append(piece)
+        self._has_others = self._has_others or any(one.get("index") for one in objects(piece.event.get("choices")))
         if self.feed(piece) is not None:
             return []
         # A call is a whole or nothing: its arguments can be repaired as long as none of them was shown.
@@ -85,8 +87,11 @@ class Follower:
 
     @property
     def may_mend(self) -> bool:
-        """Whether calls can be put right behind what was shown: they are held, and nothing of what was begun before."""
-        return self._has_call and not any(self._goes_on(piece.event) for piece in self._held)
+        """Whether calls can be put right behind what was shown: they are held, and nothing of what was begun before.
+
+        Of several answers (`n`) one may have been shown in part when another's call begins.
+        """
+        return self._has_call and not self._has_others and not any(self._goes_on(piece.event) for piece in self._held)
 
     def mended(self, request: ChatRequest, answer: Answer) -> list[StreamPiece]:
         """The events of an answer whose calls were put right: the ends of what was begun, and all from a call on."""

@@ -109,6 +109,27 @@ async def test_words_flow_where_calls_alone_have_a_shape_and_a_call_waits_until_
     assert bool([delta for delta in shown if delta.get("tool_calls")]) is is_given
 
 
+async def test_of_several_answers_no_call_is_put_right_behind_words_that_would_be_said_again() -> None:
+    one = setup(streaming="strong_first_token")
+    function = {"name": "plan", "arguments": GOOD[:-1] + ",}"}
+    deltas: list[tuple[int, dict[str, Any], str | None]] = [
+        (0, {"role": "assistant", "content": "Looking."}, None), (1, {"role": "assistant", "content": "Words."}, None),
+        (0, {"tool_calls": [{"index": 0, "id": "call_0", "type": "function", "function": function}]}, None),
+        (0, {}, "tool_calls"), (1, {}, "stop"),
+    ]  # fmt: skip
+    chunk = stream_of(answer_of("", model="large"))[1]
+    one.completer.standing["large"] = Streamed(
+        [{**chunk, "choices": [{"index": at, "delta": delta, "finish_reason": end}]} for at, delta, end in deltas]
+    )
+    client = Client(one.route)
+    with pytest.raises(OutputInvalidError):
+        await client.read(ask(params={"tools": TOOLS, "n": 2}))
+    shown = [choice for chunk in client.chunks for choice in chunk["choices"]]
+    words = ["".join(one["delta"].get("content") or "" for one in shown if one["index"] == at) for at in (0, 1)]
+    assert words == ["Looking.", "Words."]
+    assert not any(one["delta"].get("tool_calls") for one in shown)
+
+
 async def test_of_many_tools_only_the_schemas_of_those_that_are_called_are_compiled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
