@@ -23,7 +23,7 @@ def judge(
     """What an answer is, read against what was asked for.
 
     `text` is the answer's text, or the arguments of the tool that is its form. An answer that was cut is unfinished
-    whatever it looks like, unless it is complete JSON.
+    whatever it looks like, unless it is complete JSON and no number alone.
     """
     if len(text) > MAX_CHARACTERS:
         return Unreadable()
@@ -35,6 +35,8 @@ def judge(
         return Unreadable(has_key_twice=True)
     except ValueError as error:
         return _mended(_unread(text, error, may_repair=may_repair), requirement, len(text), finish_reason)
+    if finish_reason in _CUT and text[-1].isdecimal():  # a number alone: nobody knows whether more of it was to come
+        return Unfinished(at_limit=True)
     return _checked(Valid(value), requirement.schema, len(text))
 
 

@@ -162,6 +162,19 @@ def test_what_was_cut_at_a_limit_is_not_asked_for_again_and_the_error_says_so(
     assert "the model's own limit" in str(invalid(required, last))
 
 
+@pytest.mark.parametrize(("text", "ending", "is_whole"), [
+    ("12", "length", False), (" -3.1", "max_tokens", False), ("12", "stop", True), ("12", None, True),
+    ("12 ", "length", True), ("[12]", "length", True), ("true", "length", True),
+])  # fmt: skip
+def test_a_number_alone_that_was_cut_may_be_the_beginning_of_another(
+    text: str, ending: str | None, is_whole: bool
+) -> None:
+    schema = compile_schema({"type": ["number", "array", "boolean"]})
+    assert isinstance(schema, Schema)
+    verdict = judge(text, Requirement("route", schema), finish_reason=ending)
+    assert isinstance(verdict, Valid if is_whole else Unfinished)
+
+
 def test_a_tier_is_asked_once_more_with_the_objection() -> None:
     verdicts, asked = drive(BAD, GOOD)
     assert [type(verdict) for verdict in verdicts] == [Invalid, Valid]
