@@ -12,8 +12,15 @@ with warnings.catch_warnings():
 
     from thriftgate.config.litellm.fallbacks import Fallbacks
     from thriftgate.config.litellm.model_list import read_model_list
+    from thriftgate.proxy.books.pricing import RouterPricer
     from thriftgate.proxy.privacy.falling_back import STAYS, install_policy, limit_fallbacks
     from thriftgate.proxy.privacy.layer import Exchange, current
+    from thriftgate.proxy.tiers.completer import RouterCompleter
+    from thriftgate.proxy.tiers.translations import Translations
+
+from thriftgate.errors import TierFailedError
+from thriftgate.services.request.reading import with_body
+from thriftgate.types import CallPurpose, ChatRequest
 
 # Of LiteLLM's own types, when the first of them is made.
 pytestmark = pytest.mark.filterwarnings("ignore:Items? .* using the `ReadOnly` qualifier:UserWarning")
@@ -153,3 +160,18 @@ async def test_what_litellm_itself_refuses_is_still_refused() -> None:
     )  # fmt: skip
     install_policy(made)
     assert "Error" in await answer(made)
+
+
+@pytest.mark.parametrize("is_private", [False, True])
+async def test_a_private_call_of_a_tier_takes_no_list_of_its_clients_along(is_private: bool) -> None:
+    """A target's `metadata` would take the place of the note that the call stays."""
+    made = router()
+    completer = RouterCompleter(lambda: made, RouterPricer(lambda: made), Translations(lambda: made))
+    listed = [{"model": "home", "metadata": {"mine": "yes"}}, {"model": "cloud"}]
+    request = ChatRequest(request_id="r1", route="support", messages=MESSAGES, is_private=is_private)
+    asking = with_body(request, {"model": "support", "messages": MESSAGES, "fallbacks": listed})
+    if is_private:
+        with pytest.raises(TierFailedError):
+            await completer.complete("home", asking, purpose=CallPurpose.ANSWER)
+    else:
+        assert (await completer.complete("home", asking, purpose=CallPurpose.ANSWER)).text == "from the cloud"

@@ -42,11 +42,12 @@ def test_when_the_private_tier_is_away_nothing_is_sent_elsewhere(home: GatewayPr
 
 @pytest.mark.parametrize("path", [PATHS[0], PATHS[2]])
 def test_a_private_request_falls_back_to_no_model_that_its_client_names_either(home: GatewayProcess, path: str) -> None:
-    """What a target says of itself takes the place of what the call says: its own notes would be the call's."""
+    """A target with notes of its own took the place of ours, which say that the call stays where it is."""
     home.upstream.on("naming-small", fails(500))
     again = {"model": "naming-small", "metadata": {"mine": "yes"}, "litellm_metadata": {"mine": "yes"}}
-    got = ask(home, path, "naming-home", ACCOUNT, fallbacks=[again, {"model": "large"}])
-    assert got.status_code == 502, got.text
+    for named, status in (([again, {"model": "large"}], 400), ([{"model": "naming-small", "user": "x"}, "large"], 502)):
+        got = ask(home, path, "naming-home", ACCOUNT, fallbacks=named)
+        assert got.status_code == status, got.text
     assert home.upstream.asked("naming-small"), "it does not cool down yet"
     assert home.upstream.asked("large") == []
 

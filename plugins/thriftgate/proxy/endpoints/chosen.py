@@ -34,6 +34,8 @@ _OF_THE_BODY = (
 )  # fmt: skip
 """What `extra_body` may not have: LiteLLM writes that over the request, so that another model than the priced one
 would be asked, or a stream would come where a whole answer is read, which is then the provider's fault to it."""
+_NOTES = re.compile(r"metadata|litellm_(?:metadata|params|call_id|logging_obj)|proxy_server_request|secret_fields|_.*")
+"""Where LiteLLM notes whose call it is: a target's own would take the place of that, and nobody would be charged."""
 _HEADER_FIELDS = ("extra_headers", "headers")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
@@ -81,6 +83,10 @@ def check_operators(body: Mapping[str, Any], *, allows: Callable[[str, object], 
         for name, value in fields.items():
             if value is not None and _OPERATORS.fullmatch(name) and not allows(name, value):
                 raise InvalidRequestError(f"'{name}' is not a field of a request", param=name)
+    for name, value in (one for fields in _targets(body) for one in fields.items()):
+        if value is not None and not isinstance(value, list) and _NOTES.fullmatch(name):
+            known = "_…" if name.startswith("_") else name
+            raise InvalidRequestError(f"'{known}' is not a field of a fallback", param="fallbacks")
 
 
 def _targets(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
