@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from pytest_httpserver import HTTPServer
-from tests.proxy.conftest import CLIENT_KEY, SCRAPER_TOKEN, GatewayProcess, gateway_config, route, running
+from tests.proxy.conftest import CLIENT_KEY, SCRAPER_TOKEN, GatewayProcess, running
+from tests.proxy.guarding import guarded_config
 from tests.proxy.scrape import read_series, total
 from tests.proxy.upstream import Upstream, calls_tool, drips, says
 from tests.proxy.waiting import eventually, settle
@@ -24,43 +25,6 @@ PATHS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
 both = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 everywhere = pytest.mark.parametrize("path", PATHS)
 models = pytest.mark.parametrize("model", ["large", "guarded"], ids=["plain", "route"])
-
-
-def guarded_config(upstream: str) -> dict[str, Any]:
-    config = gateway_config(upstream)
-    ours = config["callback_settings"]["thriftgate"]
-    cascade = {"tiers": [{"model": "small"}, {"model": "large"}], "accept_at": 0.5, "audit": {"share": 0}, "holdout": 0}
-    ours["routes"] = {
-        "guarded": {"cascade": {"tiers": [{"model": "large"}]}},
-        "careful": {"cascade": cascade, "cache": {"max_error": 0, "ttl": "10m", "verify": {"share": 0}}},
-        "watched": {"cascade": {"tiers": [{"model": "large"}]}},
-        "judged": {"cascade": {"tiers": [{"model": "large"}]}},
-    }
-    words = [{"keyword": "zanzibar", "action": "BLOCK"}]
-    filter_ = {"guardrail": "litellm_content_filter", "mode": "pre_call", "blocked_words": words, "default_on": False}
-    config.setdefault("router_settings", {})["model_group_alias"] = {"careless": "careful"}
-    config["guardrails"] = [{"guardrail_name": "house", "litellm_params": filter_}]
-    config["model_list"] = [
-        *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
-        *(route(name) for name in ours["routes"]),
-    ]
-    ours["guards"] = {
-        "audit_log": "guards.jsonl",
-        "spotlight": True,
-        "injection": {"action": "block", "tools": "confirm"},
-        "deny": [{"name": "rivals", "words": ["Globex"], "action": "block"}],
-        "urls": {"allow": ["example.com"], "action": "block"},
-        "system_prompt": {"action": "block"},
-        "judge": {"model": "judge", "action": "off"},
-        "models": {
-            "judged": {"actions": {"judge": "block"}},
-            "careful": {"actions": {"injection": "strong"}},
-            "watched": {"shadow": True},
-            "careless": {"protect": False},
-            "judge": {"protect": False},
-        },
-    }
-    return config
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +181,22 @@ def test_a_hit_is_looked_at_like_any_other_answer_and_forgotten_when_it_is_refus
     got = ask(guarded, path, "careful", question, stream=stream)
     assert "smith" in got.text, got.text
     assert not is_hit(got)
+
+
+def test_nobody_has_a_hit_forgotten_for_others_by_system_words_of_his_own(guarded: GatewayProcess) -> None:
+    """Where a system line is no part of the scope, it may say what the kept answer says."""
+    said = "A wrench is lent for three days and brought back to the desk on the first floor."
+    guarded.upstream.on("small", says(said))
+    asked = {"role": "user", "content": "How long may I keep a wrench?"}
+
+    def got(line: str) -> httpx.Response:
+        system = {"role": "system", "content": f"x-billing-header: {line}"}
+        return guarded.post(PATHS[0], {"model": "careful", "messages": [system, asked]}, CLIENT_KEY)
+
+    assert eventually(lambda: is_hit(got("customer 7")))
+    assert "system_prompt" in got(said).text
+    settle(0.3)
+    assert is_hit(got("customer 8"))
 
 
 def is_hit(got: httpx.Response) -> bool:

@@ -12,6 +12,8 @@ from thriftgate.guards.texts.readings import TextReading, literal_readings, plai
 _WORD = re.compile(r"\w+")
 RUN = 8
 """Words that must be the same in the same order to count; phrases of everyday politeness are shorter."""
+OF_THE_REQUEST = "words of the system prompt"
+"""The rule by which an answer is held beside the request's own system texts."""
 _ENOUGH = 12
 """Words in shared runs from which the score is at least one half."""
 
@@ -58,4 +60,4 @@ class PromptLeak:
             return None
         score = min(1.0, (shared + RUN - 1) / (2 * _ENOUGH))
         place = reading.source(words[first].start(), words[last].end())
-        return Finding("system_prompt", "words of the system prompt", score, *place)
+        return Finding("system_prompt", OF_THE_REQUEST, score, *place)

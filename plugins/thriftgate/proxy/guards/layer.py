@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from thriftgate.errors import ContentBlockedError, GatewayError
 from thriftgate.guards.flowing import Flow
+from thriftgate.guards.leaks import OF_THE_REQUEST
 from thriftgate.proxy.endpoints.replies import Rewriting, header, with_headers
 from thriftgate.proxy.guards.exchange import GuardExchange, current
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event, next_number
@@ -184,7 +185,8 @@ class _Sender(Rewriting):
                 fresh.append(one)
         # A guard that failed has said nothing of the answer.
         if exchange.retraction is not None and isinstance(decision.error, ContentBlockedError):
-            exchange.retraction.refuse()
+            reasons = {one.finding.rule for one in decision.found if one.action == "block"}
+            exchange.retraction.refuse(for_all=reasons != {OF_THE_REQUEST})
         new = replace(decision, found=tuple(fresh))
         self._note(new, exchange.model, exchange.request_id)
         return new

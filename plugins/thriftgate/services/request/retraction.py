@@ -17,6 +17,7 @@ class Retraction:
         self.is_refused = False
         """Nobody else shall get it."""
         self._kept: list[Withdraw] = []
+        self._found: list[Withdraw] = []
 
     def kept(self, withdraw: Withdraw) -> None:
         """It is kept for others; `withdraw` forgets it, and is called at once where it was refused already."""
@@ -25,9 +26,19 @@ class Retraction:
         else:
             self._kept.append(withdraw)
 
-    def refuse(self) -> None:
-        """A guard has refused it; again changes nothing."""
+    def found(self, withdraw: Withdraw) -> None:
+        """It was kept before, by whoever asked first; `withdraw` forgets it."""
+        self._found.append(withdraw)
+
+    def refuse(self, *, for_all: bool) -> None:
+        """A guard has refused it; again changes nothing.
+
+        `for_all`: for what it says alone. Where what this asker said is the reason as well, others go on getting what
+        was found: whoever could have it forgotten would make them pay.
+        """
         self.is_refused = True
         kept, self._kept = self._kept, []
+        if for_all:
+            kept, self._found = [*kept, *self._found], []
         for withdraw in kept:
             withdraw()

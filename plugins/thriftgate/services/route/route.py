@@ -210,7 +210,7 @@ class RouteService:
             serving.pending = found
             return serving, None
         if retraction is not None:
-            retraction.kept(partial(self._parts.cache.withdraw, found.entry.scope, found.entry.entry_id))
+            retraction.found(partial(self._parts.cache.withdraw, found.entry.scope, found.entry.entry_id))
         return serving, found
 
     def _hit(self, serving: _Serving, served: Served) -> Answer:

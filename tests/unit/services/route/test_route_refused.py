@@ -16,7 +16,7 @@ def asking(question: str = QUESTION, team: str = "team-1") -> ChatRequest:
     return ask(messages=({"role": "user", "content": question},), caller=Caller(key_hash=team, team_id=team))
 
 
-async def refused(setup: RouteSetup, request: ChatRequest, *, stream: bool = False) -> None:
+async def refused(setup: RouteSetup, request: ChatRequest, *, stream: bool = False, for_all: bool = True) -> None:
     """The answer is there, and refused."""
     retraction, worker = Retraction(), setup.worker()
     if stream:
@@ -25,7 +25,7 @@ async def refused(setup: RouteSetup, request: ChatRequest, *, stream: bool = Fal
                 pass
     else:
         await worker.answer(request, lambda _: None, retraction)
-    retraction.refuse()
+    retraction.refuse(for_all=for_all)
     await settle()
 
 
@@ -45,7 +45,7 @@ async def test_an_answer_that_is_refused_before_its_end_is_never_kept_and_given_
     setup.completer.enqueue("small", held)
     request = asking()
     async with aclosing(setup.route.stream(request, lambda _: None, retraction)) as pieces:
-        retraction.refuse()
+        retraction.refuse(for_all=True)
         held.release.set()
         async for _ in pieces:
             pass
@@ -70,6 +70,18 @@ async def test_a_hit_that_is_refused_is_forgotten_for_all_workers_of_its_scope_a
     assert setup.records[-1].decision is DecisionKind.ACCEPTED
 
 
+async def test_what_is_refused_for_the_askers_own_words_stays_where_others_are_served_it() -> None:
+    setup = RouteSetup()
+    await refused(setup, asking(), for_all=False)
+    assert await setup.entries() == []
+    setup.clock.advance(1)
+    await setup.answer(asking())
+    await settle()
+    await refused(setup, asking(), for_all=False)
+    assert setup.records[-1].decision is DecisionKind.EXACT_HIT
+    assert len(await setup.entries()) == 1
+
+
 async def test_an_answer_that_took_the_place_of_the_refused_one_stays() -> None:
     setup = RouteSetup()
     retraction = Retraction()
@@ -79,8 +91,8 @@ async def test_an_answer_that_took_the_place_of_the_refused_one_stays() -> None:
     fresh = ask(messages=asking().messages, caller=asking().caller, no_cache=True)
     await setup.answer(fresh)
     await settle()
-    retraction.refuse()
-    retraction.refuse()
+    retraction.refuse(for_all=True)
+    retraction.refuse(for_all=True)
     (left,) = await setup.entries()
     assert left.choices == STRONG.choices
 
@@ -91,7 +103,7 @@ async def test_a_store_that_is_away_when_an_answer_is_refused_harms_nobody() -> 
     await setup.route.answer(asking(), lambda _: None, retraction)
     await settle()
     setup.store.is_away = True
-    retraction.refuse()
+    retraction.refuse(for_all=True)
     await settle()
     setup.store.is_away = False
     assert len(await setup.entries()) == 1
