@@ -51,7 +51,7 @@ _PLACES = _words(
     "stad plaats gemeente provincie woonplaats cidade cidades município localidade estado região distrito"
 )
 _THINGS = _words(
-    "product products item items article sku goods brand make model color colour colors colours shade material "
+    "product products item article sku goods brand make model color colour colors colours shade material "
     "fabric size category subcategory language lang locale currency breed species fruit flavor flavour cuisine "
     "dish ingredient drink wine cheese car vehicle device month weekday day season unit theme font genre "
     "produkt ware artikel marke modell farbe farben kategorie sprache währung monat wochentag größe "

@@ -62,8 +62,10 @@ _FILE_OF_A_COURT = (
 )
 _PARCEL = (
     r"(?<![^\W_])(?i:fedex|dhl|ups|usps|gls|dpd|hermes|tnt|postnl|chronopost|colissimo)"
-    r"(?: [A-Za-z]{2,20}\.?){0,2}[ :#]{1,3}(?:\d{3,5} ?){2,6}(?![\w])"
+    r"(?: (?i:[a-z]{0,8}(?:track|sendung|paket|parcel|shipment|colis|pakket|paquete|pacco|encomenda|label|suivi)"
+    r"[a-z]{0,12}|no|nr|id|code|num[a-z]{2,4})\.?){0,2}[ :#]{1,3}(?:\d{3,5} ?){2,6}(?![\w])"
 )
+"""No other word stands between: behind a driver's name is a telephone."""
 _COUNT = (
     r"(?<![\w.,])\d{1,6} (?:errors?|warnings?|failures|files|tests|rows|items|lines|bytes|records|requests"
     r"|characters|digits|Zeichen|Ziffern|Stellen|caractères|chiffres|caracteres|caratteri|cifre|tekens|cijfers|dígitos)(?!\w)"

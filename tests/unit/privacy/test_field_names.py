@@ -24,7 +24,7 @@ NAME, PERSON, PLACE, THING = FieldKind.NAME, FieldKind.PERSON, FieldKind.PLACE, 
         ("apellidos", NAME), ("birth_name", NAME),
         ("name", PERSON), ("customer", PERSON), ("customer_name", PERSON), ("nom_client", PERSON), ("Kunde", PERSON),
         ("city_manager", None), ("country_code", None), ("product_owner_note", None), ("value", None), ("", None),
-        ("title", None), ("_", None), ("12", None),
+        ("items", None), ("title", None), ("_", None), ("12", None),
     ],
 )  # fmt: skip
 def test_the_last_words_of_a_fields_name_say_what_it_is(name: str, kind: FieldKind | None) -> None:

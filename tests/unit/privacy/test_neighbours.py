@@ -140,3 +140,15 @@ def test_an_address_of_which_every_number_is_something_elses_is_none(text: str, 
 def test_a_card_is_whole_though_what_stands_before_it_makes_a_checksum_with_its_beginning(before: str) -> None:
     text = f"{before}5131-3231-1292-0001"
     assert is_covered(text, len(before), len(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["UPS driver Tom 0151 2345 6789", "Hermes Frau Meier 0151 2345 6789", "DHL Fahrer: 0151 23456789"]
+)
+def test_the_telephone_of_who_brings_a_parcel_is_no_number_of_one(text: str) -> None:
+    assert "PHONE_NUMBER" in [kind for kind, _ in found(text)]
+
+
+@pytest.mark.parametrize("text", ["DPD parcel no. 0151 2345 6789", "DHL Sendungsnummer 0034 0434 1234 5678"])
+def test_the_number_of_a_parcel_is_no_telephone(text: str) -> None:
+    assert found(text) == []
