@@ -149,7 +149,7 @@ class _Walk:
             )
         if isinstance(value, list):
             values = cast("list[Any]", value)
-            named = (label, name_before(values) or label) if len(values) == 2 else itertools.repeat(label)
+            named = (label, name_before(values, label)) if len(values) == 2 else itertools.repeat(label)
             return _same_or(values, [self.free(*one, _deeper(depth)) for one in zip(values, named, strict=False)])
         if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 100_000_000:
             written = str(value)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from thriftgate.privacy.context import BESIDE
+from thriftgate.privacy.field_names import field_kind
+from thriftgate.privacy.recognizers.credential_words import names_a_secret
 
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\]|\\.)*+)"|(?<![\w.+-])(?P<number>-?\d{9,19})(?![\w.+-])')
 _KEY = re.compile(r"\s*:")
@@ -65,11 +67,15 @@ def first_name(name: str, new: str) -> str:
     return new if new and (not name or (name.startswith(_SORT) and not new.startswith(_SORT))) else name
 
 
-def name_before(values: Sequence[object]) -> str:
-    """What the first of two strings is to the second: `["password", "…"]`, as maps and headers are written as pairs."""
-    first = values[0] if len(values) == 2 and all(isinstance(one, str) for one in values) else None
+def name_before(values: Sequence[object], label: str) -> str:
+    """What the first of two strings is to the second: `["password", "…"]`, as maps and headers are written as pairs.
+
+    Else the list's own label, also where that says what both are: `{"password": ["old", "new"]}`.
+    """
+    is_told = names_a_secret(label) or field_kind(label) is not None
+    first = values[0] if len(values) == 2 and all(isinstance(one, str) for one in values) and not is_told else None
     name = naming("name", first)
-    return f"{name}{BESIDE}" if name else ""
+    return f"{name}{BESIDE}" if name else label
 
 
 def name_beside(key: str, name: str) -> str:
@@ -108,10 +114,11 @@ def tokens(text: str) -> Iterator[JsonToken]:
             if last_key.lower() in _HEADING_KEYS and len(headings) < _MOST_HEADINGS:
                 headings.append(decoded)
             name = first_name(name, naming(last_key, decoded))
-        pair = name_before((opened, decoded)) if is_second else ""
+        pair = name_before((opened, decoded), label) if is_second else label
         opened = decoded if between.rstrip().endswith("[") else ""
-        heading = headings[column] if is_cell else label
-        yield JsonToken(match.start(), match.end(), decoded, "" if is_key else pair or heading, is_key)
+        # Two cells of a row are no pair: the column knows what the second is.
+        named = headings[column] if is_cell and headings[column] else pair
+        yield JsonToken(match.start(), match.end(), decoded, "" if is_key else named, is_key)
 
 
 def rewritten(text: str, replace: Callable[[JsonToken], str]) -> str:

@@ -3,6 +3,7 @@
 import pytest
 from tests.unit.privacy.finding import found
 
+from thriftgate.privacy.json_text import tokens
 from thriftgate.privacy.lookalikes import without_lookalikes
 from thriftgate.privacy.spans import TextSpan
 
@@ -148,3 +149,24 @@ def test_what_looks_like_an_address_and_is_none_stays(text: str, taken: str) -> 
 def test_an_address_with_a_postcode_stays_one(text: str) -> None:
     span = TextSpan(0, len(text), "ADDRESS", 0.8, "model")
     assert without_lookalikes(text, [span]) == [span]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f'{{"columns": ["user", "password"], "rows": [["bob", "{PASSWORD}"]]}}',
+        f'{{"password": ["old-Zebra21", "{PASSWORD}"]}}',
+        f'{{"motDePasse": "{PASSWORD}"}}',
+        f'{{"mot_de_passe": "{PASSWORD}"}}',
+        f'["password", "{PASSWORD}"]',
+        f'{{"list": ["password", "{PASSWORD}"]}}',
+    ],
+)
+def test_a_cell_and_one_of_two_under_a_name_are_told_by_it(written: str) -> None:
+    label = next(token.label for token in tokens(written) if token.text == PASSWORD)
+    assert found(PASSWORD, label) == [("SECRET", PASSWORD)]
+
+
+def test_the_second_of_two_people_stands_under_their_name_too() -> None:
+    labels = [token.label for token in tokens('{"customer": ["Anna", "Sibylle"]}') if not token.is_key]
+    assert labels == ["customer", "customer"]

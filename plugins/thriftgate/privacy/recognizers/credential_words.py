@@ -10,8 +10,8 @@ from collections import Counter
 
 KEYWORD = (
     r"(?:pass(?:word|wd|phrase|code)|(?-i:(?<![A-Za-z])|(?<=[a-z0-9])(?=P))(?:pass|pin|pw)|pwd"
-    r"|passwort|kennwort|contrase[ñn]a|mot de passe|senha|palavra-passe|parola chiave|wachtwoord|has[łl]o"
-    r"|secret|(?<![a-z])psk|(?<![\w-])clave(?= ?:)"
+    r"|passwort|kennwort|contrase[ñn]a|mot[ _-]?de[ _-]?passe|senha|palavra[_-]?passe|parola[ _-]?chiave"
+    r"|wachtwoord|has[łl]o|secret|(?<![a-z])psk|(?<![\w-])clave(?= ?:)"
     r"|token|api[ _-]?key|access[ _-]?key|private[ _-]?key|auth[ _-]?key|signing[ _-]?key|encryption[ _-]?key"
     r"|schl(?:ü|ue)ssel|geheimnis|zugangs?daten|jeton|cl[ée] (?:d['\u2019]|de )?(?:la )?(?:api|secr\w{1,4}|acc\w{1,4})"
     r"|clave (?:de )?(?:la )?(?:api|secreta|privada|acceso)"
@@ -23,7 +23,7 @@ SUFFIX = r"(?:[_-][a-z0-9]{1,12}|\d{1,3}|(?-i:[A-Z][a-z]{1,12})){0,2}"
 KEYWORD_HINTS = (
     "pass", "pwd", "kennwort", "contrase", "senha", "wachtwoord", "hasło", "haslo", "secret", "token", "key",
     "credential", "connection", "pin", "pw", "schl", "geheim", "zugang", "jeton", "clé", "cle ", "clave", "chiave",
-    "chave", "llave", "sleutel", "segret", "segred", "klucz", "nyckel", "parola chiave", "psk", "identified",
+    "chave", "llave", "sleutel", "segret", "segred", "klucz", "nyckel", "parola", "psk", "identified",
     "unzip", "zip -", "login", "log-in", "anmelde", "identifiant", "credenc", "credenz", "inlog",
 )  # fmt: skip
 """One of these is in every keyword, or beside a password that none names: a text without any need not be searched."""
@@ -31,8 +31,8 @@ _ASKED_FIRST = 50_000
 """Longer texts have one, and asking is one long step."""
 _LABEL = re.compile(rf"[A-Za-z0-9_. -]{{0,60}}?{KEYWORD}{SUFFIX}", re.IGNORECASE)
 PASSWORD_WORD = (
-    r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot de passe|senha|palavra-passe"
-    r"|parola chiave|wachtwoord|has[łl]o)"
+    r"(?:pass(?:word|wd|phrase|code)|pwd?|passwort|kennwort|contrase[ñn]a|mot[ _-]?de[ _-]?passe|senha"
+    r"|palavra[_-]?passe|parola[ _-]?chiave|wachtwoord|has[łl]o)"
 )
 SHORTEST_KEY, FEWEST_CHANGES = 12, 5
 _OUT_OF_ORDER = re.compile(r"(?<=[A-Z])[a-z](?=[A-Z])|[A-Z]{2,}")
@@ -53,7 +53,7 @@ PLACEHOLDER = re.compile(
     r"|(?i:password|passwd|passwort|pass|pwd|secret|token|key|user(?:name)?)(?=\Z|[\"'`@\s,;)])"
     r"|(?i:n?varchar|char|text|bytea|(?:var)?binary)\b"
     r"|(?:settings|config|cfg|conf|self|this|app|secrets|creds|credentials|request|req|args|opts|options|params|data|user)"
-    r"\.[A-Za-z_.]{2,60}(?![\w(])|[A-Za-z_]\w{0,30}(?:\.[A-Za-z_]\w{0,30}){1,5}\("
+    r"\.[A-Za-z_.]{2,60}(?![\w(])|[A-Za-z_]{3,31}(?:\.[A-Za-z_]\w{2,30}){1,5}\("
     r"|none\b|null\b|true\b|false\b|string\b|os\.environ|process\.env|getenv|env\.)"
 )
 _MOST_WORDS = 5
