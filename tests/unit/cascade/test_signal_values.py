@@ -322,7 +322,19 @@ def test_the_last_500_tokens_count() -> None:
     ],
 )  # fmt: skip
 def test_a_margin_is_how_far_the_best_token_is_ahead(tops: tuple[float, ...], ahead: float) -> None:
-    assert logprobs.margins_of([token("w", -0.5, *tops)["top_logprobs"]]) == pytest.approx([ahead])
+    assert logprobs.margins_of([-0.5], [token("w", -0.5, *tops)["top_logprobs"]]) == pytest.approx([ahead])
+
+
+@pytest.mark.parametrize(
+    ("said", "tops", "ahead"),
+    [
+        (-5.0, (-0.1, -9.0), 0), (-2.0, (-0.5, -2.0), 0), (-0.5005, (-0.5, -2.0), 1.5), (-9.0, (-0.1, -3.0, -4.0), 0),
+        (-0.5, (math.nan, -1.0), 0), (-100.0, (-math.inf, -math.inf), 0),
+    ],
+)  # fmt: skip
+def test_a_token_that_another_was_likelier_than_has_no_lead(said: float, tops: tuple[float, ...], ahead: float) -> None:
+    """At a temperature the likeliest is not always what is said."""
+    assert logprobs.margins_of([said], [token("w", said, *tops)["top_logprobs"]]) == pytest.approx([ahead])
 
 
 def test_a_probability_that_is_no_number_counts_as_the_least_likely() -> None:

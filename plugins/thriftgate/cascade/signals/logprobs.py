@@ -20,6 +20,8 @@ _SAYS = re.compile(r"[^\W_]").search
 _LEAST = -100.0
 _NO_MARGIN = 20.0
 """Stands for "no alternative was given": as sure as can be."""
+_ROUNDING = 1e-3
+"""By which a token may be less likely than the same token among its alternatives."""
 
 
 def measure(evidence: SignalEvidence) -> Mapping[str, float] | None:
@@ -38,7 +40,8 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
     if not content:
         return None
     # What is no number counts as the least likely.
-    values = sorted([value if (value := float(token["logprob"])) > _LEAST else _LEAST for token in content])
+    said = [value if (value := float(token["logprob"])) > _LEAST else _LEAST for token in content]
+    values = sorted(said)
     alternatives = [token.get("top_logprobs") or () for token in content]
     mean = sum(values) / len(values)
     found = {
@@ -51,20 +54,31 @@ def summarise(tokens: Sequence[Mapping[str, Any]]) -> Mapping[str, float] | None
     }
     # A client may ask for log-probabilities without alternatives: that none was named must not count as sure of all.
     if any(len(tops) > 1 for tops in alternatives):
-        margins = sorted(margins_of(alternatives))
+        margins = sorted(margins_of(said, alternatives))
         found |= {"margin_min": margins[0], "margin_q10": _quantile(margins, 0.1)}
     return found
 
 
-def margins_of(alternatives: Iterable[Sequence[Mapping[str, Any]]]) -> list[float]:
-    """How far each token's best alternative is ahead of its second best, in nats; never negative."""
+def margins_of(said: Iterable[float], alternatives: Iterable[Sequence[Mapping[str, Any]]]) -> list[float]:
+    """How far each token is ahead of the best other one, in nats; 0 where another was likelier than what was said.
+
+    Alternatives come best first, as OpenAI's API has them.
+    """
     # Most have two, as many as we ask for; an answer has hundreds of tokens, so that a call for each would count.
-    ahead = [abs(tops[0]["logprob"] - tops[1]["logprob"]) if len(tops) == 2 else _margin(tops) for tops in alternatives]
-    return [margin if margin < _NO_MARGIN else _NO_MARGIN for margin in ahead]
+    ahead = [
+        0.0
+        if tops and value < tops[0]["logprob"] - _ROUNDING
+        else abs(tops[0]["logprob"] - tops[1]["logprob"])
+        if len(tops) == 2
+        else _margin(tops)
+        for value, tops in zip(said, alternatives, strict=True)
+    ]
+    # What is no number is no lead.
+    return [margin if margin < _NO_MARGIN else _NO_MARGIN if margin >= _NO_MARGIN else 0.0 for margin in ahead]
 
 
 def _margin(tops: Sequence[Mapping[str, Any]]) -> float:
-    """The same of any number of alternatives."""
+    """Between the best two of any number of alternatives."""
     best, second = nlargest(2, [-math.inf, -math.inf, *(float(top["logprob"]) for top in tops)])
     return best - second if second > -math.inf else _NO_MARGIN
 
