@@ -276,7 +276,7 @@ def token(text: str, value: float | None, *tops: float) -> dict[str, Any]:
 
 def test_log_probabilities_are_summed_up_by_their_mean_and_their_doubtful_end() -> None:
     values = [-1.0, -5.0, -2.0, -4.0, -3.0, 0.0]
-    measured = logprobs.summarise([token("w", value, 0.0, value) for value in values])
+    measured = logprobs.summarise([token("w", value, value, 2 * value) for value in values])
     assert measured == {
         "logprob_mean": -2.5,
         "logprob_min": -5.0,
