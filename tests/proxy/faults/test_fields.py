@@ -234,6 +234,9 @@ _OPERATORS: tuple[dict[str, Any], ...] = (
     {"litellm_credential_name": "dear"},
     {"extra_body": {"vertex_location": "x"}},
     {"fallbacks": [{"model": "any-claude", "aws_region_name": "x"}]},
+    {"fallbacks": [{"model": "any-claude", "metadata": {"mine": "yes"}}]},
+    {"context_window_fallbacks": [{"m": [{"model": "any-claude", "litellm_metadata": {}}]}]},
+    {"fallbacks": [{"model": "any-claude", "messages": []}]},
     {"_litellm_messages_presanitized": True},
     {"model_list": []},
     {"api_base": "http://127.0.0.1:9"},
@@ -251,7 +254,8 @@ def test_a_client_does_not_choose_how_a_provider_is_asked(gateway: GatewayProces
             assert told.status_code == 400, (stray, told.text)
             assert error_of(told)["type"] == "invalid_request_error", (stray, told.text)
         assert ask(gateway, dialect, model, api_key={"a": "b"}).status_code == 400
-    for stray in ({"api_key": "mine"}, {"models": ["dearer-than-priced"]}):
+    own_key = {"fallbacks": [{"model": "any-claude", "api_key": "mine"}]}
+    for stray in ({"api_key": "mine"}, own_key, {"models": ["dearer-than-priced"]}):
         assert error_of(ask(gateway, dialect, f"{kind}-only", **stray))["type"] == "invalid_request_error"
     assert gateway.upstream.asked(kind) == []
     assert ask(gateway, dialect, kind, extra_headers={"x-of-my-own": "1"}).status_code == 200

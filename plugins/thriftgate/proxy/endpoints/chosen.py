@@ -34,8 +34,21 @@ _OF_THE_BODY = (
 )  # fmt: skip
 """What `extra_body` may not have: LiteLLM writes that over the request, so that another model than the priced one
 would be asked, or a stream would come where a whole answer is read, which is then the provider's fault to it."""
-_NOTES = re.compile(r"metadata|litellm_(?:metadata|params|call_id|logging_obj)|proxy_server_request|secret_fields|_.*")
-"""Where LiteLLM notes whose call it is: a target's own would take the place of that, and nobody would be charged."""
+_OF_TARGETS = frozenset(
+    {
+        *(name for name in _OF_THE_BODY if name != "model"),
+        "prompt", "prompt_id", "prompt_variables", "tools", "functions", "response_format", "text", "prediction",
+        "documents", "web_search_options", "extra_body", "query",
+        "metadata", "litellm_metadata", "litellm_params", "proxy_server_request", "secret_fields", "client_body",
+        "litellm_logging_obj", "litellm_call_id", "litellm_trace_id", "litellm_session_id", "litellm_parent_otel_span",
+        "user", "tags", "guardrails", "callbacks", "success_callback", "failure_callback", "cache", "caching", "no-log",
+        "turn_off_message_logging", "standard_callback_dynamic_params", "provider_specific_header", "model_info",
+        "disable_fallbacks", "max_fallbacks", "fallback_depth", "attempted_targets", "original_model_group",
+        "original_function", "original_generic_function", "specific_deployment", "deployment",
+    }
+)  # fmt: skip
+"""What a target of a client's `fallbacks` may not have. LiteLLM writes a target over the call, whose words privacy and
+guards have read, and whose notes say which key, team and end user it is counted for, and that it stays at home."""
 _HEADER_FIELDS = ("extra_headers", "headers")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _VALUE = re.compile(r"[\t\x20-\x7e]{0,8000}")
@@ -79,17 +92,27 @@ def check_operators(body: Mapping[str, Any], *, allows: Callable[[str, object], 
         body: As it was sent.
         allows: Whether the operator lets clients send a field with its value.
     """
-    for fields in (body, mapping(body.get("extra_body")), *_targets(body)):
+    for fields in (body, mapping(body.get("extra_body")), *targets_of(body)):
         for name, value in fields.items():
             if value is not None and _OPERATORS.fullmatch(name) and not allows(name, value):
                 raise InvalidRequestError(f"'{name}' is not a field of a request", param=name)
-    for name, value in (one for fields in _targets(body) for one in fields.items()):
-        if value is not None and not isinstance(value, list) and _NOTES.fullmatch(name):
-            known = "_…" if name.startswith("_") else name
-            raise InvalidRequestError(f"'{known}' is not a field of a fallback", param="fallbacks")
 
 
-def _targets(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def check_targets(body: Mapping[str, Any]) -> None:
+    """What a client says of other models in its fallbacks, as it was sent: nothing that is the gateway's.
+
+    Raises InvalidRequestError. The operator's own targets, of a key or team, are in the same place later.
+    """
+    for fields in targets_of(body):
+        for name in fields:
+            if name in _OF_TARGETS or name in _CHOOSING or name.startswith("_"):
+                known = "_…" if name.startswith("_") else name
+                raise InvalidRequestError(f"'{known}' is not a field of a target in 'fallbacks'", param="fallbacks")
+        for path in _HEADER_FIELDS:
+            _check_headers(path, fields.get(path))
+
+
+def targets_of(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The objects in a client's fallbacks: LiteLLM asks those with their fields in place of the request's."""
     waiting: list[object] = [body.get(name) for name in FALLBACK_FIELDS]
     while waiting:

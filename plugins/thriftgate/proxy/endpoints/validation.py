@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.endpoints.chosen import check_chosen, check_headers, check_operators
+from thriftgate.proxy.endpoints.chosen import check_chosen, check_headers, check_operators, check_targets, targets_of
 from thriftgate.proxy.endpoints.fields import OBJECT, TEXT_OR_OBJECTS, TYPES, Check, note_fault, type_fault
 from thriftgate.proxy.endpoints.parts import (
     check_calls,
@@ -71,7 +71,7 @@ _SHAPED = frozenset({"completion", "acompletion", "anthropic_messages", "respons
 def check_request(body: Mapping[str, Any], call_type: str) -> None:
     """A request to a route, on any endpoint. Raises InvalidRequestError naming the parameter, never quoting a value."""
     check_any(body)
-    if body.get("api_key"):
+    if body.get("api_key") or any(one.get("api_key") for one in targets_of(_as_sent(body))):
         raise InvalidRequestError("'api_key' is not a field of a request to a route", param="api_key")
     if body.get("models"):
         raise InvalidRequestError("'models' is not a field of a request to a route", param="models")
@@ -126,6 +126,7 @@ def check_early(body: Mapping[str, Any]) -> None:
     _check_parameters(body, _EARLY)
     _check_names(body)
     check_headers(body)
+    check_targets(body)
     if (fault := note_fault(body)) is not None:
         raise fault
     for name in body:
@@ -150,7 +151,9 @@ def check_any(body: Mapping[str, Any]) -> None:
     check_chosen(body)
     _check_names(body)  # once more: a model may also be named in the address
     # Where the whole body was too long to be looked through early.
-    check_headers(_as_sent(body))
+    sent = _as_sent(body)
+    check_headers(sent)
+    check_targets(sent)
 
 
 def _as_sent(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from thriftgate.errors import InvalidRequestError
-from thriftgate.proxy.endpoints.chosen import check_chosen, check_headers, check_operators
+from thriftgate.proxy.endpoints.chosen import check_chosen, check_headers, check_operators, check_targets
 from thriftgate.proxy.limits.dialects import api_of
 
 SDKS = {
@@ -112,3 +112,39 @@ def test_a_field_of_a_providers_is_the_clients(name: str) -> None:
 )
 def test_what_an_administrator_sends_is_no_request_to_a_model(path: str) -> None:
     assert api_of(path) is None
+
+
+NOT_OF_TARGETS = (
+    "metadata litellm_metadata litellm_params proxy_server_request secret_fields litellm_call_id litellm_trace_id "
+    "user guardrails cache disable_fallbacks fallback_depth max_fallbacks original_function stream n messages input "
+    "system instructions tools extra_body prompt models custom_llm_provider organization litellm_logging_obj"
+)
+
+
+@pytest.mark.parametrize("name", NOT_OF_TARGETS.split())
+def test_a_target_of_a_clients_fallbacks_takes_the_place_of_nothing_that_is_the_gateways(name: str) -> None:
+    listed: list[Any] = [
+        [{"model": "m", name: {"x": "1"}}],
+        ["a", {"m": ["b", {"model": "n", name: None}]}],
+        [{"model": "m", "fallbacks": [{"model": "n", name: []}]}],
+        {"model": "m", name: "x"},
+    ]
+    for targets in listed:
+        for field in ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks"):
+            with pytest.raises(InvalidRequestError, match=f"'{name}'"):
+                check_targets({field: targets})
+
+
+def test_a_mark_or_a_credential_in_a_target_is_refused_without_its_name() -> None:
+    for target in ({"_target_order": 1}, {"extra_headers": {"x-api-key": "mine"}}):
+        with pytest.raises(InvalidRequestError) as told:
+            check_targets({"fallbacks": [{"model": "m", **target}]})
+        assert not any(word in str(told.value) for word in ("order", "mine"))
+
+
+def test_a_target_may_say_how_its_model_is_asked() -> None:
+    cooler = {"model": "d", "temperature": 0, "max_tokens": 9, "top_p": None, "timeout": 3, "reasoning_effort": "low"}
+    check_targets({"fallbacks": ["a", {"b": ["c"]}, cooler], "metadata": {"a": "b"}})
+    others: list[Any] = [None, "a", 1, [], {}, [None, 1, ["a"]]]
+    for other in others:
+        check_targets({"fallbacks": other})
