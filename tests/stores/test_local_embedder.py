@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.clocks import FakeClock
 
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
 from thriftgate.ports import Embedder
+from thriftgate.stores.kept_graphs import GraphBuilding
 from thriftgate.stores.minilm import embedder as local_embedder
-from thriftgate.stores.minilm.embedder import LocalEmbedder
+from thriftgate.stores.minilm.embedder import EncoderEmbedder, LocalEmbedder
 
 
 class FakeMiniLM:
@@ -193,6 +195,32 @@ async def test_a_configuration_error_at_load_stays_one(monkeypatch: pytest.Monke
     for refused in (embedder.warm_up(), embedder.embed(["a"])):
         with pytest.raises(ConfigurationError, match="no weights"):
             await refused
+    await embedder.close()
+
+
+async def test_a_model_that_could_not_be_loaded_is_tried_again_after_some_seconds_and_not_before() -> None:
+    clock, tries, fake = FakeClock(), list[float](), FakeMiniLM()
+    errors: list[Exception] = [OSError("half a file"), ConfigurationError(["no weights"])]
+
+    def load(_: GraphBuilding) -> FakeMiniLM:
+        tries.append(clock.monotonic())
+        if errors:
+            raise errors[0]
+        return fake
+
+    embedder = EncoderEmbedder(load, fingerprint="fake", cache_size=0, clock=clock.monotonic)
+    for kind in (StoreUnavailableError, ConfigurationError):
+        began = len(tries)
+        for _ in range(3):
+            with pytest.raises(kind):
+                await embedder.embed(["a"])
+            clock.advance(3)
+        assert len(tries) == began + 1
+        clock.advance(2)
+        errors.pop(0)
+    assert len(await embedder.embed(["a"])) == 1
+    await embedder.embed(["b"])
+    assert len(tries) == 3
     await embedder.close()
 
 

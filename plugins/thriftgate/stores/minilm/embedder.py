@@ -5,12 +5,14 @@ busy as its next round; when nothing waits it ends, and no thread spins. Callers
 
 Failure behaviour: what goes wrong in a round reaches every caller of that round as StoreUnavailableError, and the
 next round starts afresh; a caller that is cancelled leaves the others alone. The model is loaded at the first use
-or by `warm_up()`; missing weights are a ConfigurationError when the embedder is made. Closed while the model is being
-built, the embedder ends that process and fails who waits.
+or by `warm_up()`; a failure of that is remembered for ten seconds, in which nothing is loaded or built again. Missing
+weights are a ConfigurationError when the embedder is made. Closed while the model is being built, the embedder ends
+that process and fails who waits.
 """
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +29,8 @@ from thriftgate.stores.minilm.queue import ROUND_BYTES, QueuedText, TextQueue, l
 from thriftgate.stores.recent_vectors import RecentVectors
 from thriftgate.types import Vector
 
+_PAUSE = 10.0
+"""Seconds in which a model that could not be loaded is not tried again: a build is a process of its own."""
 _Matrix = npt.NDArray[np.float32]
 
 
@@ -69,6 +73,7 @@ class EncoderEmbedder:
         fingerprint: Names all that a vector depends on.
         cache_size: How many recent vectors are remembered (1.6 kB each); 0 for none.
         round_bytes: UTF-8 bytes of the texts that are computed before others take their turn.
+        clock: Seconds that only go on.
     """
 
     def __init__(
@@ -78,13 +83,17 @@ class EncoderEmbedder:
         fingerprint: str,
         cache_size: int,
         round_bytes: int = ROUND_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load = load
         self._building = GraphBuilding()
         self._round_bytes = round_bytes
         self._fingerprint = fingerprint
         self._recent = RecentVectors(cache_size)
+        self._clock = clock
         self._model: Encoder | None = None
+        self._failed: tuple[float, Exception] | None = None
+        """Until when the model is not loaded again, and why."""
         self._lock = threading.Lock()  # guards the three below
         self._queue: TextQueue[_Caller] = TextQueue()
         self._is_working = False
@@ -197,7 +206,13 @@ class EncoderEmbedder:
     def _loaded(self) -> Encoder:
         if self._model is None:
             self._refuse_when_closed()
-            self._model = self._load(self._building)
+            if self._failed is not None and self._clock() < self._failed[0]:
+                raise self._failed[1].with_traceback(None)
+            try:
+                self._model = self._load(self._building)
+            except Exception as error:
+                self._failed = (self._clock() + _PAUSE, error)
+                raise
         return self._model
 
 
