@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tests.stores.test_local_embedder_model import reference
 
+from thriftgate.config import ThriftgateConfig
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.errors import ConfigurationError
 from thriftgate.guards.classifier import shipped_classifier
@@ -71,6 +72,15 @@ def test_the_shipped_classifier_was_trained_by_the_installed_weights(monkeypatch
     assert vector is not None
     assert vector.encoder == fingerprint_of_defender(find_defender())
     assert compose.attack_model(GuardsConfig.model_validate({"injection": {"model": "none"}}), Path()) is None
+    off = {"action": "off", "tools": "off"}
+    idle = GuardsConfig.model_validate({"injection": {**off, "known": "known.txt"}})
+    assert compose.attack_model(idle, Path()) is None
+    routes = {"r": {"cascade": {"tiers": [{"model": "m"}]}}}
+    assert not compose.needs_embedder(ThriftgateConfig.model_validate({"routes": routes, "guards": idle}))
+    unprotected = {"m": {"protect": False, "actions": {"tools": "block"}}}
+    assert compose.attack_model(GuardsConfig.model_validate({"injection": off, "models": unprotected}), Path()) is None
+    some = {"m": {"actions": {"tools": "block"}}}
+    assert compose.attack_model(GuardsConfig.model_validate({"injection": off, "models": some}), Path()) is not None
     monkeypatch.setattr("thriftgate.stores.defender.model.GRAPH_REVISION", 99)
     with pytest.raises(ConfigurationError, match="trained by other weights"):
         compose.attack_model(GuardsConfig(), Path())

@@ -221,6 +221,10 @@ def check_attack_guard(config: ThriftgateConfig) -> Diagnosis:
     """By what attacks are looked for, and whether the model's weights are there."""
     if config.guards is None:
         return Diagnosis("guards", "ok", "off: nothing looks for attacks in requests")
+    from thriftgate.services.guards.policies import looks_for_attacks
+
+    if not looks_for_attacks(config.guards):
+        return Diagnosis("guards", "ok", "attacks are not looked for: `injection` and `tools` are off everywhere")
     if config.guards.injection.model == "none":
         return Diagnosis("guards", "ok", "attacks are looked for by words alone: `guards.injection.model` is none")
     from thriftgate.stores.defender.files import find_defender

@@ -18,7 +18,7 @@ from thriftgate.prompts.registry import Registry
 from thriftgate.services.guards.decisions import Decision, audit_lines
 from thriftgate.services.guards.inspecting import GuardService
 from thriftgate.services.guards.judging import GuardJudge
-from thriftgate.services.guards.policies import GuardPolicies
+from thriftgate.services.guards.policies import GuardPolicies, looks_for_attacks
 from thriftgate.services.guards.vectors import KnownAttacks
 from thriftgate.services.telemetry import catalogue
 from thriftgate.services.telemetry.metrics import Samples
@@ -51,12 +51,16 @@ class Guards:
 
 def needs_embedder(config: ThriftgateConfig) -> bool:
     """Whether the guards compare with known attacks."""
-    return config.guards is not None and config.guards.injection.known is not None
+    guards = config.guards
+    return guards is not None and guards.injection.known is not None and looks_for_attacks(guards)
 
 
 def attack_model(config: GuardsConfig, data_dir: Path) -> LoadedEmbedder | None:
-    """The model that stands beside words, to be loaded; None where nothing does. Raises ConfigurationError."""
-    if config.injection.model == "none":
+    """The model that stands beside words, to be loaded; None where nothing does, or nothing follows of attacks.
+
+    Raises ConfigurationError.
+    """
+    if config.injection.model == "none" or not looks_for_attacks(config):
         return None
     # onnxruntime takes a while to import, which a gateway by words alone need not wait for.
     from thriftgate.stores.defender.model import Defender

@@ -2,12 +2,14 @@
 
 Failure behaviour: a guard that fails is named in the decision; what follows is the operator's choice (`fail`): the text
 passes, or the decision's error is GuardUnavailableError, a 503. Where the model of attacks cannot be run, what the
-words say counts all the same, the failure is named, and the text is looked at again the next time. Long texts and many
+words say counts all the same, the failure is named, and the text is looked at again the next time. Where nothing
+follows of attacks none are looked for, and nothing of that can fail. Long texts and many
 short ones are looked at beside the event loop, all of a request at once.
 """
 
 import hashlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,14 +19,14 @@ from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.injection import Piece, judged, most_suspect, pieces_of, score_beside, undecided
 from thriftgate.guards.leaks import PromptLeak
-from thriftgate.guards.texts.readings import literal_readings
+from thriftgate.guards.texts.readings import literal_readings, readings
 from thriftgate.guards.toxicity import toxic
 from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.judging import GuardJudge, JudgedRequest
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
-from thriftgate.services.guards.vectors import KnownAttacks, look_at
+from thriftgate.services.guards.vectors import AttackModel, KnownAttacks
 from thriftgate.services.request.background import beside_loop
 
 logger = logging.getLogger(__name__)
@@ -32,12 +34,12 @@ logger = logging.getLogger(__name__)
 _Keyed = tuple[bytes, str]
 """A text behind its hash."""
 _Findings = tuple[Finding, ...]
-_DENY, _JUDGE = b"deny", b"judge"
+_DENY, _JUDGE, _HIDDEN = b"deny", b"judge", b"hidden"
 _FROM_OUTSIDE = frozenset({"user", "tool"})
 
 _REMEMBERED = 40_000
-_BY_VECTOR = 4
-"""Windows of one text that are judged by a vector too: the most suspect ones of those where it can matter."""
+_LOUDEST = 5
+"""Windows of one text that count by their words though no vector can decide of them: the most suspect ones."""
 _LONG = 2_000
 _EACH = 60
 """Characters that cost as much as a text of none."""
@@ -93,12 +95,13 @@ class GuardService:
         analyzer: PrivacyAnalyzer | None = None,
         known: KnownAttacks | None = None,
         judge: GuardJudge | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`model` gives the vectors that the classifier of attacks was trained by; None: it goes by words alone."""
         self.policies = policies
         self._injection = injection
         self._toxicity = toxicity
-        self._model = model
+        self._model = AttackModel(model, clock=clock) if model is not None else None
         self._analyzer = analyzer
         self._known = known
         self._judge = judge
@@ -125,17 +128,25 @@ class GuardService:
         looked = [(one, _digest(one.text)) for one in _with_joined(texts)]
         listing = self._lists_of("input", policy)
         listed, to_list = self._known_of(((key, one.text) for one, key in looked if listing), _DENY)
-        suspects = ((key, one.text) for one, key in looked if self._is_suspect(one.place, policy))
-        attacks, to_read = self._known_of(suspects, b"")
-        is_heavy = _cost(to_list) + _cost(to_read) > _LONG
-        new, read = await beside_loop(lambda: (self._listed(to_list), self._read(to_read)), is_heavy=is_heavy)
+        suspects = {key: one.text for one, key in looked if policy.looks_for_attacks(one.place)}
+        attacks, to_read = self._known_of(suspects.items(), b"")
+        only_hidden = ((key, one.text) for one, key in looked if key not in suspects and _may_hide(one.place, policy))
+        hidden, to_uncover = self._known_of(only_hidden, _HIDDEN)
+        is_heavy = _cost(to_list) + _cost(to_read) + _cost(to_uncover) > _LONG
+        new, uncovered, read = await beside_loop(
+            lambda: (self._listed(to_list), _uncovered(to_uncover), self._read(to_read)), is_heavy=is_heavy
+        )
         listed |= self._kept(new, _DENY)
+        hidden |= self._kept({key: one for key, one in uncovered.items() if not isinstance(one, Exception)}, _HIDDEN)
         judged_now, unsure, reason = await self._judged(read)
         attacks |= judged_now
         self._kept({key: one for key, one in judged_now.items() if key not in unsure}, b"")
         if reason is not None:
             self._note_failure("injection", reason)
             failed.add("injection")
+        for error in (one for one in uncovered.values() if isinstance(one, Exception)):
+            self._note_failure("hidden", error)
+            failed.add("hidden")
         verdicts: dict[bytes, _Findings] = {}
         unasked = 0
         if self._judge is not None and may_ask and policy.action("judge") != "off":
@@ -153,7 +164,7 @@ class GuardService:
                 found += self._acted(verdicts.get(key, ()), one.place, policy)
             found += _denied(listed.get(key, ()), one.place, listing)
             if one.place in _FROM_OUTSIDE:
-                found += self._acted(attacks.get(key, ()), one.place, policy)
+                found += self._acted(attacks.get(key, hidden.get(key, ())), one.place, policy)
         is_closed = policy.config.fail == "closed"
         return Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow, unasked, is_closed)
 
@@ -218,7 +229,7 @@ class GuardService:
         if self._model is None:
             scores = [one.score for one in pieces]
             return Explanation(pieces, scores, frozenset(), judged(pieces, classifier), None)
-        looked = await look_at(self._model, {b"": undecided(pieces, classifier, threshold, _BY_VECTOR)})
+        looked = await self._model.look_at({b"": undecided(pieces, classifier, threshold, len(pieces))})
         scores = [score_beside(one, classifier, looked.vectors.get(one.text), threshold) for one in pieces]
         worst = judged(pieces, classifier, looked.vectors, threshold)
         return Explanation(pieces, scores, frozenset(looked.vectors), worst, looked.failure)
@@ -229,11 +240,6 @@ class GuardService:
             one.name: policy.action(f"deny:{one.name}") for one in policy.config.deny if one.where in (where, "both")
         }
         return {name: action for name, action in actions.items() if action != "off"}
-
-    def _is_suspect(self, place: str, policy: GuardPolicy) -> bool:
-        """Whether attacks are looked for there, and anything follows."""
-        guards = ("hidden", "tools" if place == "tool" else "injection")
-        return place in _FROM_OUTSIDE and any(policy.action(guard) != "off" for guard in guards)
 
     def _listed(self, texts: Mapping[bytes, str]) -> dict[bytes, _Findings]:
         """What every deny list finds in each text."""
@@ -254,9 +260,9 @@ class GuardService:
             except Exception as error:
                 found[key] = error
             else:
-                # Of hundreds of windows the first of what has no vector is the worst of it.
-                some = undecided(pieces, classifier, threshold, _BY_VECTOR) if self._model is not None else ()
-                kept = dict.fromkeys((*some, *most_suspect(pieces, _BY_VECTOR + 1)))
+                # All of them: which of a request's windows are left without a vector is said where they are counted.
+                some = undecided(pieces, classifier, threshold, len(pieces)) if self._model is not None else ()
+                kept = dict.fromkeys((*some, *most_suspect(pieces, _LOUDEST)))
                 found[key] = _Reading(tuple(kept), hidden, some)
         return found
 
@@ -269,7 +275,7 @@ class GuardService:
         unsure: frozenset[bytes] = frozenset()
         vectors = None
         if self._model is not None:
-            looked = await look_at(self._model, {key: one.undecided for key, one in good.items()})
+            looked = await self._model.look_at({key: one.undecided for key, one in good.items()})
             vectors, unsure, reason = looked.vectors, looked.missing, looked.failure or reason
         near: Mapping[bytes, Finding] = {}
         if self._known is not None:
@@ -321,6 +327,22 @@ class GuardService:
 
     def _note_failure(self, guard: str, error: Exception) -> None:
         logger.warning("the guard %s failed: %s", guard, type(error).__name__)
+
+
+def _may_hide(place: str, policy: GuardPolicy) -> bool:
+    """Whether hidden text is looked for there, and anything follows."""
+    return place in _FROM_OUTSIDE and policy.action("hidden") != "off"
+
+
+def _uncovered(texts: Mapping[bytes, str]) -> dict[bytes, _Findings | Exception]:
+    """What is hidden in each text; one that cannot be read spoils no other."""
+    found: dict[bytes, _Findings | Exception] = {}
+    for key, text in texts.items():
+        try:
+            found[key] = tuple(readings(text)[1])
+        except Exception as error:
+            found[key] = error
+    return found
 
 
 def _denied(found: Iterable[Finding], place: str, listing: Mapping[str, str]) -> Iterable[Acted]:

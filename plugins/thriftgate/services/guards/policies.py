@@ -10,6 +10,18 @@ from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.guards.lists import DenyList
 from thriftgate.services.guards.decisions import ORDER
 
+_AGAINST_ATTACKS = {"user": "injection", "tool": "tools"}
+"""By the place of a text."""
+
+
+def looks_for_attacks(config: GuardsConfig) -> bool:
+    """Whether for any route or model anything follows of an attack in a text."""
+    actions = [config.injection.action, config.injection.tools]
+    for one in config.models.values():
+        if one.protect:
+            actions += [action for guard, action in one.actions.items() if guard in _AGAINST_ATTACKS.values()]
+    return any(action != "off" for action in actions)
+
 
 @dataclass(frozen=True, slots=True)
 class GuardPolicy:
@@ -23,6 +35,11 @@ class GuardPolicy:
     def action(self, guard: str) -> str:
         """What a guard's finding leads to."""
         return self.actions.get(guard, "off")
+
+    def looks_for_attacks(self, place: str) -> bool:
+        """Whether anything follows of an attack in a text from there."""
+        guard = _AGAINST_ATTACKS.get(place)
+        return guard is not None and self.action(guard) != "off"
 
     @property
     def looks_at_answers(self) -> bool:

@@ -1,21 +1,33 @@
 """Vectors of what is suspect: by the model of attacks, and by the embedder beside attacks that the operator knows.
 
-Failure behaviour: of a model that cannot be run the windows have no vectors, which is said with the reason
-(`Looked`); nothing is raised. A request whose texts have more windows that need one than `MOST_WINDOWS` is such a
-failure for those that are left: the most suspect ones come first.
+Failure behaviour: of a model of attacks that cannot be run, or that is silent for ten seconds, the windows have no
+vectors, which is said with the reason (`Looked`); beside known attacks it is raised. After a silence nobody is asked
+for ten seconds. A request whose texts have more windows that need one than `MOST_WINDOWS` is such a failure for those
+that are left: the most suspect ones come first.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.guards.findings import Finding
 from thriftgate.guards.injection import Piece, most_suspect, nearest
+from thriftgate.patience import Patience
 from thriftgate.ports import Embedder
 from thriftgate.types import Vector
 
 MOST_WINDOWS = 256
 """Of one request; some seconds of a core."""
+_AT_ONCE = 16
+"""Windows of one call: as long as others' calls are answered the model works, however long one's own turn takes."""
+_SILENCE = 10.0
+"""Seconds without any answer after which an embedder hangs: a call takes a fifth of one on a free core."""
+_PAUSE = 10.0
+"""Seconds after a silence in which nobody waits for it."""
 _EMBEDDED = 4
 """Windows of one text that are compared with known attacks: the most suspect ones."""
 _QUIET = 0.03
@@ -33,28 +45,67 @@ class Looked:
     failure: Exception | None = None
 
 
-async def look_at(model: Embedder, needed: Mapping[bytes, Sequence[Piece]]) -> Looked:
-    """The vectors of the windows that need one, by their texts' keys."""
-    if not any(needed.values()):
-        return Looked()
-    all_of_them = [piece for pieces in needed.values() for piece in pieces]
-    worst_first = most_suspect(all_of_them, len(all_of_them))
-    wanted = list(dict.fromkeys(piece.text for piece in worst_first))
-    try:
-        rows = await model.embed(wanted[:MOST_WINDOWS])
-    except Exception as error:
-        return Looked(missing=frozenset(key for key, pieces in needed.items() if pieces), failure=error)
-    vectors = dict(zip(wanted, rows, strict=False))
-    missing = frozenset(key for key, pieces in needed.items() if any(piece.text not in vectors for piece in pieces))
-    failure = StoreUnavailableError("a request had more windows than are looked at") if missing else None
-    return Looked(vectors, missing, failure)
+class AttackModel:
+    """The model of attacks, as requests ask it: together as long as it takes, but none for long while it hangs."""
+
+    def __init__(self, model: Embedder, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._model = _Patiently(model, clock)
+
+    async def look_at(self, needed: Mapping[bytes, Sequence[Piece]]) -> Looked:
+        """The vectors of the windows that need one, by their texts' keys."""
+        if not any(needed.values()):
+            return Looked()
+        all_of_them = [piece for pieces in needed.values() for piece in pieces]
+        worst_first = most_suspect(all_of_them, len(all_of_them))
+        wanted = list(dict.fromkeys(piece.text for piece in worst_first))
+        vectors: dict[str, Vector] = {}
+        failure: Exception | None = None
+        try:
+            async for some in self._model.embed(wanted[:MOST_WINDOWS]):
+                vectors |= some
+        except Exception as error:
+            failure = error
+        missing = frozenset(key for key, pieces in needed.items() if any(piece.text not in vectors for piece in pieces))
+        if missing and failure is None:
+            failure = StoreUnavailableError("a request had more windows than are looked at")
+        return Looked(vectors, missing, failure)
+
+
+class _Patiently:
+    """Asks an embedder a few texts at a time, and waits as long as it answers anybody."""
+
+    def __init__(self, embedder: Embedder, clock: Callable[[], float]) -> None:
+        self._embedder = embedder
+        self._clock = clock
+        self._patience = Patience()
+        self._away_until = -math.inf
+
+    async def embed(self, texts: Sequence[str]) -> AsyncGenerator[Mapping[str, Vector]]:
+        """The vectors by their texts, as they come. Raises what the embedder does, and StoreUnavailableError."""
+        for first in range(0, len(texts), _AT_ONCE):
+            some = texts[first : first + _AT_ONCE]
+            yield dict(zip(some, await self._rows(some), strict=True))
+
+    async def _rows(self, texts: Sequence[str]) -> Iterable[Vector]:
+        if self._clock() < self._away_until:
+            raise StoreUnavailableError("the embedder was silent a moment ago")
+        call = asyncio.ensure_future(self._embedder.embed(texts))
+        try:
+            if await self._patience.silent(cast("asyncio.Future[object]", call), _SILENCE, clock=self._clock):
+                self._away_until = self._clock() + _PAUSE
+                raise StoreUnavailableError("the embedder is silent")
+            return call.result()
+        finally:
+            call.cancel()
 
 
 class KnownAttacks:
     """The operator's own list; each of it is embedded once."""
 
-    def __init__(self, embedder: Embedder, texts: Sequence[str]) -> None:
-        self._embedder = embedder
+    def __init__(
+        self, embedder: Embedder, texts: Sequence[str], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._embedder = _Patiently(embedder, clock)
         self._texts = texts
         self._vectors: Sequence[Vector] | None = None
 
@@ -64,11 +115,15 @@ class KnownAttacks:
         wanted = list(dict.fromkeys(piece.text for pieces in chosen.values() for piece in pieces))
         if not wanted:
             return {}
-        vectors = dict(zip(wanted, await self._embedder.embed(wanted), strict=True))
+        vectors = await self._vectors_of(wanted)
         if self._vectors is None:
-            self._vectors = list(await self._embedder.embed(list(self._texts)))
+            own = await self._vectors_of(list(dict.fromkeys(self._texts)))
+            self._vectors = list(own.values())
         found = {key: nearest(vectors, pieces, self._vectors) for key, pieces in chosen.items()}
         return {key: one for key, one in found.items() if one is not None}
+
+    async def _vectors_of(self, texts: Sequence[str]) -> Mapping[str, Vector]:
+        return {text: row async for some in self._embedder.embed(texts) for text, row in some.items()}
 
 
 def _loud(pieces: Iterable[Piece]) -> Sequence[Piece]:

@@ -69,6 +69,9 @@ def test_it_is_said_by_what_attacks_are_looked_for(monkeypatch: pytest.MonkeyPat
 
     assert words() == "ok: off: nothing looks for attacks in requests"
     assert words(guards={}).startswith("ok: attacks are looked for by words, and by Defender ")
+    off: dict[str, Any] = {"injection": {"action": "off", "tools": "off"}}
+    assert words(guards=off) == "ok: attacks are not looked for: `injection` and `tools` are off everywhere"
+    assert "by Defender" in words(guards={**off, "models": {"m": {"actions": {"tools": "flag"}}}})
     monkeypatch.setattr(defender_files, "WHEEL", "no-such-wheel")
     assert words(guards={}).startswith("failed: the model of attacks needs the package no-such-wheel: run `uv sync`")
     assert words(guards={"injection": {"model": "none"}}).startswith("ok: attacks are looked for by words alone")
