@@ -38,6 +38,12 @@ def asked(values: Sequence[str], fields: Sequence[str]) -> list[str]:
     return [json.dumps({"id": 7, next(turn): value}, ensure_ascii=False) for value in values for _ in range(3)]
 
 
+def among(values: Sequence[str], words: Sequence[str]) -> list[str]:
+    """Each value among other words, in turn."""
+    turn = itertools.cycle(words)
+    return [next(turn).format(value) for value in values]
+
+
 def share(texts: Sequence[str], finder: Finder) -> str:
     """How many have a person in them, as a share with its interval."""
     hits = sum(any(kind == "PERSON" for *_, kind in finder(text)) for text in texts)
@@ -57,6 +63,10 @@ def main() -> None:
         ("one word of a name, fields for one", list(dict.fromkeys(words)), "fields for one word of a name"),
         ("full names, fields that say nothing", people, "fields that say nothing"),
         ("places, fields that say nothing", places, "fields that say nothing"),
+        ("full names among other words, fields for places", among(people, LISTS["around a name"]), "fields for places"),
+        ("full names among other words, fields for things", among(people, LISTS["around a name"]), "fields for things"),
+        ("places with a word more, fields for places", among(places, LISTS["around a place"]), "fields for places"),
+        ("things with a word more, fields for things", among(things, LISTS["around a thing"]), "fields for things"),
     ):
         texts = asked(values, LISTS[fields])
         print(f"{what}: {share(texts, finder)}", flush=True)

@@ -1,8 +1,8 @@
 """What the name of a field says of its value: a person, a place or a thing; of a JSON key or a column's heading.
 
 A model of names that reads a single word has nothing to go by: it takes "Bern" for a person and passes over "Sibylle".
-The name of its field knows. In a field for a place or a thing a short value is no person unless a title says so; in
-one for a part of a name it is one.
+The name of its field knows. In a field for a place or a thing a short value is no person, unless a title says so or
+more than a name stands there ("gift for Anna Meier"); in one for a part of a name it is one.
 
 Failure behaviour: pure and total. Linear; of a name its last 64 characters are read.
 """
@@ -39,7 +39,7 @@ class Field:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+    return frozenset(text.casefold().split())
 
 
 _PLACES = _words(
@@ -68,19 +68,65 @@ _PEOPLE = _words(
     "kontoinhaber mieter nutzer klant gebruiker patiënt afzender ontvanger contactpersoon cliente usuario "
     "usuário utente paciente paziente pasajero passeggero passageiro titular titulaire titolare destinataire "
     "destinatario destinatário expéditeur remitente mittente remetente auteur autore utilisateur empleado "
-    "dipendente funcionário"
+    "dipendente funcionário "
+    # who does something for somebody
+    "reporter reviewer approver manager supervisor boss director chairman chairwoman chairperson secretary creator "
+    "requester requestor submitter signer signatory witness notary lawyer attorney solicitor judge nurse physician "
+    "surgeon dentist therapist professor tutor coach trainer instructor mentor colleague coworker technician "
+    "inspector auditor interviewer interviewee organizer organiser speaker presenter moderator editor caregiver "
+    "caller landlord borrower lender insured claimant referrer policyholder accountholder "
+    "arzt ärztin hausarzt hausärztin vorgesetzter vorgesetzte chef chefin leiter leiterin betreuer betreuerin "
+    "sachbearbeiter sachbearbeiterin mitarbeiterin anwalt anwältin rechtsanwalt rechtsanwältin zeuge zeugin lehrer "
+    "lehrerin schüler schülerin bewerber bewerberin fahrer fahrerin kollege kollegin verfasser verfasserin "
+    "ersteller bearbeiter bearbeiterin antragsteller antragstellerin prüfer prüferin genehmiger melder "
+    "verantwortlicher verantwortliche käufer käuferin verkäufer verkäuferin vermieter vermieterin mieterin "
+    "versicherter versicherungsnehmer begünstigter unterzeichner teilnehmer teilnehmerin notfallkontakt "
+    "médecin docteur responsable gestionnaire directeur directrice avocat avocate professeur enseignant "
+    "enseignante élève étudiant étudiante conducteur conductrice chauffeur locataire propriétaire acheteur vendeur "
+    "bénéficiaire témoin assuré signataire demandeur rédacteur relecteur approbateur employé employée salarié "
+    "collègue patiente "
+    "médico médica doctora jefe jefa gerente directora abogado abogada profesor profesora alumno alumna "
+    "estudiante conductor inquilino propietario comprador vendedor beneficiario testigo firmante solicitante "
+    "revisor aprobador autora empleada contacto "
+    "medico dottore dottoressa responsabile capo direttore direttrice avvocato insegnante professore "
+    "professoressa studente studentessa alunno conducente autista inquilino proprietario acquirente venditore "
+    "testimone firmatario richiedente revisore approvatore collega contatto "
+    "arts huisarts dokter leidinggevende advocaat leraar docent leerling bestuurder huurder verhuurder koper "
+    "verkoper begunstigde getuige ondertekenaar aanvrager beoordelaar medewerker werknemer eigenaar "
+    "responsável chefe diretor diretora advogado advogada motorista proprietário beneficiário testemunha "
+    "signatário aprovador funcionária contato "
+    # who is somebody's
+    "kin father mother wife husband son daughter brother sister uncle aunt grandfather grandmother fiancé fiancée "
+    "guardian partner vater mutter ehefrau ehemann ehepartner sohn tochter bruder schwester angehöriger angehörige "
+    "partnerin lebensgefährte père mère mari épouse époux fils fille frère sœur soeur conjoint conjointe tuteur "
+    "padre madre esposa esposo marido hijo hija hermano hermana cónyuge moglie marito figlio figlia fratello "
+    "sorella coniuge tutore vader moeder echtgenote echtgenoot zoon dochter broer zus voogd pai mãe filho filha "
+    "irmão irmã cônjuge"
 )
+_DONE = _words(
+    "created updated modified changed edited written authored assigned approved reviewed reported requested "
+    "submitted signed closed opened resolved uploaded deleted owned prepared checked verified authorized authorised "
+    "completed handled recorded posted performed referred invited addressed reports added entered sent paid ordered "
+    "erstellt geändert bearbeitet genehmigt geprüft gemeldet angelegt unterschrieben zugewiesen "
+    "créé modifié approuvé vérifié signé rédigé assigné attribué "
+    "creado modificado aprobado revisado firmado asignado "
+    "creato modificato approvato verificato firmato assegnato "
+    "gemaakt aangemaakt gewijzigd goedgekeurd beoordeeld ondertekend toegewezen "
+    "criado modificado aprovado revisado assinado atribuído"
+)
+_BY_WHOM = _words("by to von an par à a por da door aan")
 _NAMES = _words(
     "firstname lastname surname forename fullname givenname familyname middlename vorname nachname "
     "familienname rufname geburtsname mädchenname kundenname prénom prenom apellido apellidos cognome "
-    "achternaam voornaam sobrenome apelido nombres"
+    "achternaam voornaam sobrenome apelido nombres fname lname mname"
 )
 _NAME = _words("name nom nombre nome naam")
+_PERSONS = _PEOPLE | _NAME
 _PART_OF_NAME = _words("first last given family middle maiden full birth legal preferred display complete")
 _WHOLE_NAME = _words("complet complète completo completa entero intero volledige")
 _SHOWN = 64
 _NAME_WORDS = re.compile(r"[^\W\d_]+")
-_HUMP = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
+_HUMP = re.compile(r"(?<=[^\W\d_A-ZÀ-ÖØ-Þ])(?=[A-ZÀ-ÖØ-Þ])")
 ANNOUNCED = 0.8
 """From this score on a title or an introduction says that it is somebody's name, whatever the field is called."""
 _GUESSING = frozenset({"people", "rampart", "spacy", "foreign"})
@@ -90,6 +136,15 @@ _CELL_EDGE = " \t\"'\r`"
 _MOST_WORDS = 5
 _LONGEST_VALUE = 80
 _SHORTEST_IN_CAPITALS = 4
+_BESIDE = re.compile(r"[^\W_]+")
+_MOST_BESIDE = 2
+_OPEN_PLACES = _words(
+    "san santa santo são sao saint sainte st ste sankt bad los las la le el new port mount fort rio río villa ciudad "
+    "nova den"
+)
+"""What a name of several words begins with where it is a place's."""
+_IN_PLACES = _words("de del della di da do dos das la le les el los las du des of upon on sur sous en am im ob der den")
+"""Small words within the names of places ("Rio de Janeiro")."""
 _CELLS_AT_ONCE = 500
 _WRITTEN_AS_NAME = re.compile(
     r"(?:[^\W\d_]+(?:['\u2019.-]+[^\W\d_]+)*\.?)(?: [^\W\d_]+(?:['\u2019.-]+[^\W\d_]+)*\.?){0,4}\Z"
@@ -116,10 +171,12 @@ def field_kind(name: str) -> FieldKind | None:
     if last in _NAME and before:
         if before[-1] in _PART_OF_NAME:
             return FieldKind.NAME
-        last = before[-1]
+        *before, last = before
     if last in _WHOLE_NAME and not _NAME.isdisjoint(before):
         return FieldKind.NAME
-    kinds = ((_NAMES, FieldKind.NAME), (_PEOPLE | _NAME, FieldKind.PERSON), (_PLACES, FieldKind.PLACE))
+    if last in _BY_WHOM and before and before[-1] in _DONE:
+        return FieldKind.PERSON
+    kinds = ((_NAMES, FieldKind.NAME), (_PERSONS, FieldKind.PERSON), (_PLACES, FieldKind.PLACE))
     found = next((kind for listed, kind in kinds if last in listed), None)
     return found or (FieldKind.THING if last in _THINGS else None)
 
@@ -164,7 +221,8 @@ def is_persons_name(value: str, kind: FieldKind, given_names: Iterable[str]) -> 
     words = value.split(" ")
     if not _WRITTEN_AS_NAME.match(value) or _COMPANY.search(value):
         return False
-    if field_kind(value) in (FieldKind.NAME, FieldKind.PERSON):
+    said = field_kind(value)
+    if said is FieldKind.NAME or words[-1].casefold() in _NAME or (said is kind and said is FieldKind.PERSON):
         return False  # what the field is called in another language: a form, a list of headings
     if any(word.casefold() in _NO_NAMES for word in words):
         return False
@@ -186,11 +244,22 @@ def as_fields_say(spans: Iterable[TextSpan], within: Sequence[Field], text: str)
             continue
         place = bisect_right(starts, span.start) - 1
         field = within[place] if place >= 0 and span.end <= within[place].end else None
-        if field is None or field.kind in (FieldKind.NAME, FieldKind.PERSON) or not _is_short(text, field):
+        if field is None or field.kind in (FieldKind.NAME, FieldKind.PERSON) or not _is_all(text, span, field):
             yield span
         else:
             yield replace(span, entity_type="LOCATION") if field.kind is FieldKind.PLACE else PAUSE
 
 
-def _is_short(text: str, field: Field) -> bool:
-    return field.end - field.start <= _LONGEST_VALUE and text.count(" ", field.start, field.end) < _MOST_WORDS
+def _is_all(text: str, span: TextSpan, field: Field) -> bool:
+    """Whether the span is (nearly) all that stands in the field: "Ems" in "Bad Ems", not Anna in "gift for Anna"."""
+    if field.end - field.start > _LONGEST_VALUE or text.count(" ", field.start, field.end) >= _MOST_WORDS:
+        return False
+    beside = _BESIDE.findall(f"{text[field.start : span.start]} {text[span.end : field.end]}")
+    if not beside:
+        return True
+    found = _BESIDE.findall(text[span.start : span.end])
+    if len(found) > 1 and not (field.kind is FieldKind.PLACE and found[0].casefold() in _OPEN_PLACES):
+        return False
+    if field.kind is FieldKind.PLACE and text[field.start].isupper():
+        beside = [word for word in beside if word not in _IN_PLACES]
+    return len(beside) <= _MOST_BESIDE and all(word[0].isupper() or word.isdecimal() for word in beside)

@@ -14,6 +14,7 @@ from thriftgate.guards.texts import windows as guard_windows
 from thriftgate.output import outline, repair, scanning, streaming
 from thriftgate.privacy import documents, json_restoring, json_text, masking, placeholders, restoring, views
 from thriftgate.privacy.context import Context
+from thriftgate.privacy.field_names import as_fields_say, field_kind, fields
 from thriftgate.privacy.lookalikes import without_lookalikes
 from thriftgate.privacy.recognizers import CERTAIN, own_recognizers
 from thriftgate.privacy.recognizers.patterns import PatternRecognizer
@@ -51,6 +52,16 @@ def recognized(text: str) -> list[TextSpan]:
     context = Context(view.text, "", view.widths(text))
     spans = [span for one in RECOGNIZERS for span in one.find(context)]
     return resolve_overlaps(without_lookalikes(view.text, spans), is_certain=CERTAIN)
+
+
+def said_by_fields(text: str) -> None:
+    """What a name says, and a label and a table's headings of people at every tenth place."""
+    field_kind(text)
+    people = [TextSpan(start, start + 5, "PERSON", 0.5, "rampart") for start in range(0, len(text), 10)]
+    for label, shown in (("city", text), ("product", text), ("", f"city,product\n{text}")):
+        within = [one for one in fields(Context(shown, label)) if one is not None]
+        for _ in as_fields_say(people, within, shown):
+            pass
 
 
 def restored_in_pieces(text: str) -> str:
@@ -117,6 +128,7 @@ MEASURED: dict[str, Callable[[str], object]] = {
         addresses.foreign_links(f"{text} http://a.b/{'x' * 2048}{text} [x]({text})", ["a.b"])
     ),
     "hashing": hashing.hashed,
+    "fields": said_by_fields,
     "injection pieces": lambda text: injection.pieces_of(text, INJECTION),
     "injection in a page": lambda text: injection.pieces_of(f"<p><p><p>{text}", INJECTION),
     "injection in a mail": lambda text: injection.pieces_of(f"From: a\nTo: b\n{text}", INJECTION),

@@ -23,7 +23,14 @@ NAME, PERSON, PLACE, THING = FieldKind.NAME, FieldKind.PERSON, FieldKind.PLACE, 
         ("first_name", NAME), ("lastName", NAME), ("full name", NAME), ("Nachname", NAME), ("nom_complet", NAME),
         ("apellidos", NAME), ("birth_name", NAME),
         ("name", PERSON), ("customer", PERSON), ("customer_name", PERSON), ("nom_client", PERSON), ("Kunde", PERSON),
-        ("city_manager", None), ("country_code", None), ("product_owner_note", None), ("value", None), ("", None),
+        ("reporter", PERSON), ("code_reviewer", PERSON), ("approver_name", PERSON), ("city_manager", PERSON),
+        ("createdBy", PERSON), ("created_by_name", PERSON), ("assigned_to", PERSON), ("erstellt_von", PERSON),
+        ("creado_por", PERSON), ("toegewezen_aan", PERSON), ("next_of_kin", PERSON), ("father", PERSON),
+        ("mother_name", PERSON), ("husband", PERSON), ("Arzt", PERSON), ("MÉDECIN", PERSON), ("moglie", PERSON),
+        ("huisarts", PERSON), ("mãe", PERSON), ("fname", NAME), ("user_lname", NAME), ("Größe", THING),
+        ("username", None), ("sort_by", None), ("created_by_id", None), ("by", None), ("to", None),
+        ("mother_tongue", None), ("city_code", None),
+        ("country_code", None), ("product_owner_note", None), ("value", None), ("", None),
         ("items", None), ("title", None), ("_", None), ("12", None),
     ],
 )  # fmt: skip
@@ -44,6 +51,9 @@ def people(text: str, label: str) -> list[str]:
         ("first_name", "unknown", False), ("first_name", "N/A", False), ("last_name", "NA", False),
         ("first_name", "string", False), ("first_name", "Vorname", False), ("full_name", "Keller GmbH", False),
         ("last_name", "x" * 100, False), ("first_name", "7351", False), ("name", "PIN", False), ("name", "Blue", False),
+        ("last_name", "Lehrer", True), ("full_name", "Tom Driver", True), ("last_name", "Name", False),
+        ("full_name", "Customer Name", False), ("reporter", "Anna", True), ("created_by", "Maria", True),
+        ("reporter", "Reviewer", False), ("username", "Anna", False), ("lname", "Sommer", True),
         ("customer", "Siemens", False), ("first_name", "<PERSON_1>", False), ("city", "Sibylle", False),
     ],
 )  # fmt: skip
@@ -77,6 +87,30 @@ def test_prose_a_title_and_an_operators_own_pattern_are_not_overruled_by_a_field
     assert kept("Bern", "city", own) == [own]
     account = TextSpan(0, 4, "IBAN_CODE", 1.0, "ibans")
     assert kept("Bern", "city", account) == [account]
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "person", "stays"),
+    [
+        ("product", "gift for Anna Meier", "Anna Meier", True), ("state", "assigned to Anna Meier", "Anna Meier", True),
+        ("destination", "Anna Meier, Bahnhofstr. 3", "Anna Meier", True), ("day", "Anna Meier 30", "Anna Meier", True),
+        ("article", "Anna Meier wins award", "Anna Meier", True), ("departure", "Anna Meier 9:00", "Anna Meier", True),
+        ("product", "gift for Anna", "Anna", True), ("product", "Geschenk an Anna", "Anna", True),
+        ("destination", "casa de Ana", "Ana", True), ("city", "Santa Clara 送给", "Santa Clara", True),
+        ("city", "Bern Basel Chur Wil", "Bern", True), ("product", "Anna Meier GmbH Bern", "Anna Meier", True),
+        ("product", "San Diego Shirt", "San Diego", True), ("product", "Rio de Janeiro", "Janeiro", True),
+        ("city", "Bern.", "Bern", False), ("city", '"Bern" ', "Bern", False), ("city", "Bad Ems", "Ems", False),
+        ("city", "Rio de Janeiro", "Janeiro", False), ("city", "3011 Bern", "Bern", False),
+        ("city", "Houston, Texas", "Houston", False), ("city", "Santa Clara, CA", "Santa Clara", False),
+        ("city", "Frankfurt am Main", "Frankfurt", False), ("product", "Golf 7", "Golf", False),
+        ("product", "Air Jordan", "Jordan", False), ("product", "Chelsea Boots", "Chelsea Boots", False),
+    ],
+)  # fmt: skip
+def test_only_a_name_that_is_all_that_stands_there_is_a_place_or_a_thing(
+    label: str, value: str, person: str, stays: bool
+) -> None:
+    one = found(value, person)
+    assert (kept(value, label, one) == [one]) is stays
 
 
 def test_a_tables_columns_are_fields_and_a_key_is_no_value() -> None:
