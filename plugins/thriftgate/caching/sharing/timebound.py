@@ -50,15 +50,17 @@ _MOVING = (
     r"vandaag|op dit moment|momenteel|huidige|vanavond|deze week|deze maand|laatste nieuws"
 )
 
-# "I lost my passport, what now?" asks for advice: its "now" is no time. "And now?" may well be one.
+# "I lost my passport, what now?" asks for advice: its "now" is no time, unless a subject that changes by itself is
+# spoken of ("Bitcoin fell. What now?"). "And now?" may well be one.
 _WHAT_NOW = (
     r"what now|now what|what (?:do|should|can|must|shall|could) (?:i|we|you) do now|was (?:jetzt|nun)|"
     r"was (?:mache|tue|soll|kann|muss) (?:ich|wir) jetzt(?: tun| machen)?|"
     r"was (?:machen|tun|sollen|k[oö]nnen) wir jetzt(?: tun| machen)?|"
     r"que (?:dois-je |puis-je |doit-on )?faire maintenant|(?:et )?maintenant,? que faire|"
-    r"(?:y )?ahora qu[eé]|qu[eé] (?:hago|puedo hacer|debo hacer) ahora|"
+    r"(?:y )?ahora qu[eé](?: (?:hago|puedo hacer|debo hacer))?|qu[eé] (?:hago|puedo hacer|debo hacer) ahora|"
     r"(?:che|cosa|che cosa) (?:faccio|posso fare|devo fare) adesso|adesso (?:che|cosa) faccio|"
-    r"(?:e )?agora,? o que (?:fa[cç]o|posso fazer)|o que (?:fa[cç]o|posso fazer|devo fazer) agora"
+    r"(?:e )?agora,? o que (?:fa[cç]o|posso fazer)|o que (?:fa[cç]o|posso fazer|devo fazer) agora|"
+    r"(?:en )?wat nu|wat (?:doe|moet|kan|zal) ik nu(?: doen)?|wat (?:doen|moeten|kunnen) we nu(?: doen)?"
 )
 
 # A subject that moves by itself, with no word of time near it.
@@ -72,6 +74,45 @@ _RESTLESS = (
     r"che tempo fa|che ore sono|che giorno|"
     r"que horas s[aã]o|previs[aã]o do tempo|"
     r"weersverwachting|hoe laat is|welke dag"
+)
+
+# What changes by itself, where the question is what to do about it. Of a word that is as often something else (a match
+# of passwords, the theft that is "vol" in French) only the clear use counts. Endings are in ASCII: with every letter of
+# Unicode RE2 needs more memory than it has.
+_CHANGING = (
+    # en
+    r"prices?|stocks?|shares|markets?|bitcoin|btc|ethereum|eth|crypto[a-z]*|nasdaq|dow jones|inflation|"
+    r"(?:exchange|interest|mortgage) rates?|rates|plunged|plummeted|soared|surged|rallied|slumped|tumbled|"
+    r"elections?|polls?|races?|votes?|president|government|parliament|war|ceasefire|strikes?|scores?|games?|matches|"
+    r"(?:the|a|this|our) match|playoffs|finals|tournament|league|news|headlines|flights?|trains?|bus(?:es)?|"
+    r"ferr(?:y|ies)|traffic|weather|storms?|hurricanes?|rain[a-z]*|snow[a-z]*|flood[a-z]*|earthquakes?|wildfires?|"
+    r"deliver(?:y|ies|ed)|parcels?|packages?|shipments?|courier|"
+    # de
+    r"preise?n?|(?:aktien|bitcoin|wechsel|dollar|euro)?kurse?|aktien?|b[oö]rse[a-z]*|zins[a-z]*|m[aä]rkten?|markt|"
+    r"wahl(?:en|ergebnis[a-z]*)?|umfragen?|pr[aä]sident[a-z]*|regierung[a-z]*|krieg|spiel(?:e|stand)?|(?:bundes)?liga|finale|"
+    r"nachrichten|schlagzeilen|fl[uü]ge?|flugzeug|z[uü]ge?|bahn|f[aä]hre|stau|verkehr|wetter[a-z]*|unwetter|sturm|"
+    r"regen|regnet|schneit|gewitter|(?:aus)?lieferung(?:en)?|paket[a-z]*|sendung[a-z]*|(?:bahn)?streiks?|"
+    # fr
+    r"prix|les? cours|bourse|actions|taux|march[eé]s?|[eé]lections?|sondages?|pr[eé]sident[a-z]*|gouvernement|guerre|"
+    r"le match|championnat|ligue|actualit[eé]s?|les nouvelles|infos|(?:mon|notre) vol|vols|(?:l'|mon )avion|m[eé]tro|"
+    r"gr[eè]ve|trafic|m[eé]t[eé]o|orages?|temp[eê]te|pluie|neige|livraisons?|colis|"
+    # es
+    r"precios?|cotizaci[oó]n[a-z]*|bolsa|acciones|(?:tasas?|tipos?) de (?:inter[eé]s|cambio)|inflaci[oó]n|mercados?|"
+    r"elecci(?:[oó]n|ones)|encuestas?|presidente[a-z]*|gobierno|guerra|partido|marcador|liga|la final|noticias|"
+    r"titulares|vuelos?|tren(?:es)?|autob[uú]s|huelga|tr[aá]fico|clima|tormenta|lluvia|nieve|entregas?|paquetes?|"
+    r"env[ií]os?|"
+    # it
+    r"prezz[oi]|borsa|azioni|tass[oi]|inflazione|mercat[oi]|elezion[ei]|sondagg(?:io|i)|governo|partita|punteggio|"
+    r"campionato|notizi[ae]|vol[oi]|aereo|tren[oi]|autobus|sciopero|traffico|meteo|temporale|tempesta|pioggia|neve|"
+    r"consegn[ae]|pacc(?:o|hi)|spedizion[ei]|"
+    # pt
+    r"pre[cç]os?|a[cç](?:[aã]o|[oõ]es) d[ao]|a[cç][oõ]es|taxas? de (?:juros|c[aâ]mbio)|infla[cç][aã]o|"
+    r"elei[cç](?:[aã]o|[oõ]es)|pesquisas?|governo|jogo|placar|not[ií]cias|v[oô]os?|trem|trens|comboios?|[oô]nibus|"
+    r"autocarro|greve|tr[aâ]nsito|tempestade|chuva|encomendas?|pacotes?|"
+    # nl
+    r"prij(?:s|zen)|(?:aandelen|wissel)?koers(?:en)?|beurs|aandelen|rente|inflatie|markten|verkiezing[a-z]*|peiling[a-z]*|regering|kabinet|"
+    r"oorlog|wedstrijd[a-z]*|competitie|nieuws|vlucht[a-z]*|vliegtuig|trein[a-z]*|staking[a-z]*|verkeer|onweer|sneeuw[a-z]*|"
+    r"bezorging[a-z]*|levering[a-z]*|pakket[a-z]*|pakje|zending[a-z]*"
 )
 
 # A look into one person's own account.
@@ -88,13 +129,15 @@ _PERSONAL = (
 )
 
 _OPENING = (
-    r"(?:(?:please|pls|hi|hello|hey|ok|so|and|but)[, ]+)*"
+    r"(?:(?:please|pls|hi|hello|hey|ok|so|and|but|y|et|e|en|und)[, ]+)*"
     r"(?:what|which|who|whose|where|when|why|how|is|are|was|were|do|does|did|can|could|will|would|should|has|have|"
     r"show|tell|give|list|check|get|find|look|pull|summari[sz]e|"
     r"was|welche\w*|wer|wo|wann|wie|ist|sind|gibt|zeig\w*|nenn\w*|"
     r"quel\w*|qui|o[uù]|quand|combien|est-ce|donne\w*|montre\w*|"
     r"qu[eé]|cu[aá]l\w*|qui[eé]n\w*|d[oó]nde|cu[aá]ndo|cu[aá]nto\w*|c[oó]mo|dime|muestra\w*|"
-    r"che|qual\w*|chi|dove|quando|quanto|come|dimmi|mostra\w*|quem|onde|mostre|wat|welke|wie|waar|wanneer|hoeveel|toon)\b"
+    r"che|qual\w*|chi|dove|quando|quanto|come|dimmi|mostra\w*|quem|onde|mostre|wat|welke|wie|waar|wanneer|hoe|"
+    r"hoeveel|hoelang|toon|now,? (?:what|which|who|how much)|ahora,? (?:qué|cuál(?:es)?|cuánt[oa]s?|cómo|quién(?:es)?)|"
+    r"agora,? que horas|adesso,? che or[ae]|maintenant,? quel(?:le)?s?)\b"
 )
 
 # Neither Chinese nor Japanese puts spaces between words, so these stand without word boundaries.
@@ -118,12 +161,21 @@ _HAVE = r"how much (?:\S+ ){0,2}?(?:do|did) i have(?:[^\pL\pN_ ]| ?$| [^t]| t[^o
 _OWN_ACCOUNT = re2.compile(rf"{_words(_PERSONAL)}|(?:^|[^\pL\pN_]){_HAVE}")
 
 
+_CHANGES = re2.compile(_words(_RESTLESS, _CHANGING))
 _IDIOM = re2.compile(rf"(?i)(?:^|[^\pL\pN_])(?:{_WHAT_NOW})[^\pL\pN_]*$")
 
 
 def is_time_bound(question: str) -> bool:
     """Whether the answer to `question` goes out of date by itself. About 10 µs for 20 words."""
-    return any(_asks(sentence) and _moves(sentence) for text in _read(question) for sentence in _SENTENCE.findall(text))
+    texts = list(_read(question))
+    sentences = [sentence for text in texts for sentence in _SENTENCE.findall(text)]
+    idioms = [_IDIOM.search(sentence) for sentence in sentences]
+    if any(idioms) and any(_CHANGES.search(text) is not None for text in texts):
+        return True  # what to do depends on where the subject stands by now
+    return any(
+        _asks(sentence) and _moves(sentence if idiom is None else sentence[: idiom.start()])
+        for sentence, idiom in zip(sentences, idioms, strict=True)
+    )
 
 
 def is_about_own_account(question: str) -> bool:
@@ -142,7 +194,5 @@ def _asks(sentence: str) -> bool:
     return sentence.rstrip()[-1:] == "?" or _ASKS.match(sentence) is not None or _CJK.search(sentence) is not None
 
 
-def _moves(sentence: str) -> bool:
-    idiom = _IDIOM.search(sentence)
-    said = sentence[: idiom.start()] if idiom is not None else sentence
+def _moves(said: str) -> bool:
     return _TIME_BOUND.search(said) is not None or _CJK.search(said) is not None

@@ -154,6 +154,44 @@ def test_what_now_asks_for_advice_and_a_time_beside_it_still_counts(question: st
 
 
 @pytest.mark.parametrize(
+    ("question", "is_bound"),
+    [
+        ("Bitcoin fell. What do I do now?", True), ("Apple stock dropped 5%, now what?", True),
+        ("Election results: now what?", True), ("Who leads the race, what now?", True), ("now what? My train!", True),
+        ("news from Gaza - what now?", True), ("The Lakers game started, what now?", True),
+        ("my flight is delayed, what now?", True), ("my flight is delayed what now", True),
+        ("My parcel is late. What should we do now?", True), ("Mein Zug fällt aus, was jetzt?", True),
+        ("Die Aktie fällt. Was nun?", True), ("Mon vol est annulé, que faire maintenant ?", True),
+        ("Subieron los precios, ¿y ahora qué?", True), ("C'è sciopero, cosa faccio adesso?", True),
+        ("O voo atrasou, e agora, o que faço?", True), ("Mijn trein rijdt niet, wat nu?", True),
+        ("On m'a fait un vol de carte, que faire maintenant ?", False), ("Pas kwijt, wat nu?", False),
+        ("The passwords do not match, what now?", False), ("I dropped my phone, what now?", False),
+        ("Ik ben het weer vergeten, wat nu?", False), ("Perdí mi tarjeta. ¿Y ahora qué hago?", False),
+        ("I was charged 50 dollars twice. What now?", False), ("My train pass is lost. How do I block it?", False),
+        ("Cobraram uma taxa, e agora, o que faço?", False), ("Meine Karte ist weg. Was soll ich jetzt tun?", False),
+    ],
+)  # fmt: skip
+def test_what_now_beside_a_subject_that_changes_by_itself_is_time_bound(question: str, is_bound: bool) -> None:
+    assert is_time_bound(question) is is_bound
+
+
+@pytest.mark.parametrize(
+    ("question", "is_bound"),
+    [
+        ("ahora qué pasa en Madrid", True), ("Y ahora qué hora es", True), ("hoe laat is het", True),
+        ("en hoe laat is het in Tokio", True), ("now what is the price of gold", True), ("e agora que horas são", True),
+        ("adesso che ore sono", True), ("et maintenant quelle heure est-il", True),
+        ("hoe staat de koers vandaag", True), ("ahora que perdí mi tarjeta no puedo pagar", False),
+        ("Jetzt ist meine Karte weg", False), ("hoe blokkeer ik mijn pas", False),
+        ("Now when I log in it fails", False), ("now what is a routing number", False),
+        ("maintenant que ma carte est perdue je ne peux pas payer", False),
+    ],
+)  # fmt: skip
+def test_a_question_without_a_mark_that_opens_with_now_or_how_asks(question: str, is_bound: bool) -> None:
+    assert is_time_bound(question) is is_bound
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "What is the weather in Paris?",
