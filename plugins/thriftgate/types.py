@@ -78,6 +78,8 @@ class ChatRequest:
     """The client's HTTP headers that change how a body is understood, names in lower case."""
     added: frozenset[str] = frozenset()
     """Top-level fields of the body that the client did not send and we may leave out again."""
+    raised: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The client's own values of fields in which we ask for more than it did; we may go back to them."""
     view: object = field(default=None, repr=False, compare=False)
     """What was seen in `body` (`services.request.reading.view_of`, which knows whether it is still this body's)."""
     edge: object = field(default=None, repr=False, compare=False)
@@ -91,7 +93,7 @@ class ChatRequest:
     def asking(self, messages: Sequence[Message], params: Mapping[str, Any]) -> "ChatRequest":
         """What a judge is asked in this request's name, as a chat completion; without `params` that it refuses."""
         asked = replace(self, messages=tuple(messages), params=params, dialect="chat", body=None, headers={})
-        return replace(asked, added=frozenset(params))
+        return replace(asked, added=frozenset(params), raised={})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from openai.types.chat import ChatCompletion
 from tests.proxy.conftest import GatewayProcess
-from tests.proxy.upstream import calls_tool, says
+from tests.proxy.upstream import calls_tool, fails, says
 
 pytestmark = pytest.mark.xdist_group("proxy")
 
@@ -64,11 +64,63 @@ def test_logprobs_are_asked_of_the_cheap_tier_but_not_handed_to_a_client_that_di
     answer, _ = ask(gateway, "support")
     assert gateway.upstream.asked("small")[0]["logprobs"] is True
     assert answer.choices[0].logprobs is None
-    asked, _ = ask(gateway, "support", logprobs=True, top_logprobs=1)
+
+
+@pytest.mark.parametrize("wanted", [None, 0, 1, 2])
+def test_two_alternatives_are_asked_of_the_cheap_tier_and_a_client_sees_as_many_as_it_asked_for(
+    gateway: GatewayProcess, wanted: int | None
+) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    params: dict[str, Any] = {"logprobs": True} | ({} if wanted is None else {"top_logprobs": wanted})
+    asked, _ = ask(gateway, "support", **params)
     assert asked.choices[0].logprobs is not None
     tokens = asked.choices[0].logprobs.content or []
     assert [token.token for token in tokens] == ["Five ", "days."]
-    assert gateway.upstream.asked("small")[-1]["top_logprobs"] == 1
+    firsts = ([token.token, "?"] for token in tokens)
+    assert [[top.token for top in token.top_logprobs] for token in tokens] == [one[: wanted or 0] for one in firsts]
+    with gateway.openai() as client:
+        create: Any = client.chat.completions.create
+        for route in ("support", "optimistic"):
+            chunks: list[Any] = list(create(model=route, messages=QUESTION, stream=True, **params))
+            told: list[Any] = [choice.logprobs for chunk in chunks for choice in chunk.choices if choice.logprobs]
+            streamed: list[Any] = [token.model_dump() for one in told for token in one.content]
+            assert streamed == [token.model_dump() for token in tokens]
+    assert [body["top_logprobs"] for body in gateway.upstream.asked("small")] == [2, 2, 2]
+
+
+def test_a_provider_that_refuses_more_alternatives_is_asked_for_as_many_as_the_client_wants(
+    gateway: GatewayProcess,
+) -> None:
+    refused, given = fails(400, "'top_logprobs' must be at most 1"), says("Five days.")
+    gateway.upstream.on("small", lambda body: (refused if body.get("top_logprobs", 0) > 1 else given)(body))
+    for params in ({"logprobs": True}, {"logprobs": True, "top_logprobs": 1}):
+        gateway.upstream.forget()
+        answer, _ = ask(gateway, "support", **params)
+        assert answer.choices[0].message.content == "Five days."
+        last = gateway.upstream.asked("small")[-1]
+        assert {name: last[name] for name in ("logprobs", "top_logprobs") if name in last} == params
+
+
+@pytest.mark.parametrize("wanted", [-1, None, 0, 1, 2], ids=lambda wanted: "unasked" if wanted == -1 else str(wanted))
+def test_responses_are_judged_by_two_alternatives_too_and_show_as_many_as_were_asked_for(
+    gateway: GatewayProcess, wanted: int | None
+) -> None:
+    gateway.upstream.on("small", says("Five days."))
+    params: dict[str, Any] = {} if wanted == -1 else {"include": ["message.output_text.logprobs"]}
+    if wanted not in (-1, None):
+        params["top_logprobs"] = wanted
+    body = {"model": "support", "input": "How long does a refund take?", **params}
+    whole = gateway.post("/v1/responses", body)
+    assert whole.headers["x-thriftgate-decision"] == "accepted"
+    tokens: list[dict[str, Any]] = whole.json()["output"][0]["content"][0]["logprobs"] or []
+    expected = 0 if wanted in (-1, None) else wanted
+    assert [len(token["top_logprobs"]) for token in tokens] == ([] if wanted == -1 else [expected] * 2)
+    streamed = gateway.post("/v1/responses", {**body, "stream": True})
+    events = [json.loads(line[6:]) for line in streamed.text.splitlines() if line.startswith("data: {")]
+    completed = next(event["response"] for event in events if event["type"] == "response.completed")
+    assert (completed["output"][0]["content"][0]["logprobs"] or []) == tokens
+    assert ('"?"' in streamed.text) is (wanted == 2), "the second alternative, in whatever event"
+    assert [asked["top_logprobs"] for asked in gateway.upstream.asked("small")] == [2, 2]
 
 
 def test_parameters_reach_the_model_as_they_were_sent(gateway: GatewayProcess) -> None:

@@ -149,6 +149,10 @@ class AnswerView(ABC):
     def without_logprobs(self) -> Body:
         """The body as the provider would have sent it had nobody asked for log-probabilities."""
 
+    @abstractmethod
+    def with_alternatives(self, most: int) -> Json:
+        """The body with no more than `most` alternatives a token, the likeliest; the very one where none has more."""
+
     def with_fields(self, fields: Json) -> Body:
         """The body with top-level fields set."""
         return {**self.body, **fields}
@@ -187,6 +191,17 @@ class AnswerView(ABC):
     def is_empty(self) -> bool:
         """True when no choice holds anything."""
         return all(choice.is_empty for choice in self.choices)
+
+
+def fewer_alternatives(tokens: Any, most: int) -> Any:
+    """A list of OpenAI's token objects with at most `most` alternatives each; the very one where none has more."""
+    found = [items(mapping(token).get("top_logprobs")) for token in items(tokens)]
+    if all(len(alternatives) <= most for alternatives in found):
+        return tokens
+    return [
+        {**mapping(token), "top_logprobs": list(alternatives[:most])} if len(alternatives) > most else token
+        for token, alternatives in zip(items(tokens), found, strict=True)
+    ]
 
 
 def token_logprobs(raw: object) -> tuple[TokenLogprob, ...]:

@@ -72,9 +72,17 @@ def assembler(dialect: Dialect) -> Assembler:
     return _CODECS[dialect].assembler()
 
 
-def ending(view: RequestView, *, is_own: bool = False, hide_logprobs: bool = False, hide_usage: bool = False) -> Ending:
+def ending(
+    view: RequestView,
+    *,
+    is_own: bool = False,
+    hide_logprobs: bool = False,
+    hide_usage: bool = False,
+    alternatives: int | None = None,
+) -> Ending:
     """A fresh holder of one stream's ending, for the answer to this request of a client."""
-    return _CODECS[view.dialect].ending(view, is_own=is_own, hide_logprobs=hide_logprobs, hide_usage=hide_usage)
+    make = _CODECS[view.dialect].ending
+    return make(view, is_own=is_own, hide_logprobs=hide_logprobs, hide_usage=hide_usage, alternatives=alternatives)
 
 
 def echoed(view: RequestView, answer: Json) -> Body:

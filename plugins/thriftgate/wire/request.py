@@ -95,6 +95,14 @@ class RequestView(ABC):
     def asks_logprobs(self) -> bool:
         """True when the client wants token log-probabilities."""
 
+    @property
+    def alternatives(self) -> int | None:
+        """How many alternatives a token the client wants with log-probabilities; None: it wants none, or no number."""
+        asked = self.body.get("top_logprobs")
+        if not self.asks_logprobs or isinstance(asked, bool):
+            return None
+        return 0 if asked is None else asked if isinstance(asked, int) and asked >= 0 else None
+
     @abstractmethod
     def with_prompt(self, before: Sequence[Json], after: Sequence[Json] = (), *, keep_system: bool = True) -> Body:
         """The body with a prompt's messages around the client's conversation.

@@ -181,6 +181,19 @@ def test_an_odd_number_of_tokens_counts_as_zero(odd: Any) -> None:
     assert usage.output_tokens == 0
 
 
+@pytest.mark.parametrize("most", [0, 1])
+@pytest.mark.parametrize(("one", "sample"), ANSWERS, ids=request_id)
+def test_surplus_alternatives_are_gone_and_the_rest_is_the_same(one: DialectSamples, sample: Sample, most: int) -> None:
+    view = answer_view(one.dialect, sample.body)
+    shown = view.with_alternatives(most)
+    before = [token for choice in view.choices for token in choice.logprobs]
+    after = [token for choice in answer_view(one.dialect, shown).choices for token in choice.logprobs]
+    assert [(token.token, token.logprob) for token in after] == [(token.token, token.logprob) for token in before]
+    assert [len(token.top_logprobs) for token in after] == [min(most, len(token.top_logprobs)) for token in before]
+    assert answer_view(one.dialect, shown).without_logprobs() == view.without_logprobs()
+    assert answer_view(one.dialect, shown).with_alternatives(most) is shown, "nothing is left to take"
+
+
 @pytest.mark.parametrize(("one", "sample"), ANSWERS, ids=request_id)
 def test_what_was_private_is_gone_and_the_rest_is_the_same(one: DialectSamples, sample: Sample) -> None:
     view = answer_view(one.dialect, sample.body)

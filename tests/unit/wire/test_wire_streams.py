@@ -3,7 +3,8 @@
 import copy
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from tests.wire_samples.dialects import ANSWERS, SAMPLES, DialectSamples, reques
 from tests.wire_samples.samples import Body, Sample
 
 from thriftgate.wire.dialects import answer_view, assembler, ending, replay, request_view
-from thriftgate.wire.shapes import Json
+from thriftgate.wire.shapes import Json, items, mapping
 from thriftgate.wire.streaming.sse import SseDecoder, encode
 from thriftgate.wire.turns import Dialect
 
@@ -141,6 +142,27 @@ def test_private_log_probabilities_are_in_no_event(one: DialectSamples, sample: 
     hidden = answer_view(one.dialect, sample.body).without_logprobs()
     assert assembled(one.dialect, shown) == hidden
     assert '"logprob"' not in json.dumps(shown)
+
+
+@pytest.mark.parametrize("most", [0, 1])
+@answers
+def test_surplus_alternatives_are_in_no_event(one: DialectSamples, sample: Sample, most: int) -> None:
+    view = request_view(one.dialect, {**ASKS[one.dialect], "n": len(sample.body.get("choices", [0]))})
+    holder = ending(view, alternatives=most)
+    events = one.stream(sample.body, lambda text: [text])
+    shown = [passed for event in events for passed in holder.feed(event)] + holder.end()
+    assert assembled(one.dialect, shown) == answer_view(one.dialect, sample.body).with_alternatives(most)
+    lengths = [len(mapping(each)["top_logprobs"]) for each in _objects(shown) if "top_logprobs" in each
+               and isinstance(each["top_logprobs"], list)]  # fmt: skip
+    assert max(lengths, default=0) <= most
+
+
+def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        yield mapping(cast("object", value))
+    below = cast("Mapping[str, Any]", value).values() if isinstance(value, Mapping) else items(value)
+    for one in below:
+        yield from _objects(one)
 
 
 @pytest.mark.parametrize("choices", [[], [{"index": 0, "delta": {}}], [{"index": 0, "delta": {"content": None}}]])

@@ -260,10 +260,11 @@ class RouterCompleter:
                     return await self._call(request.dialect, self._kwargs(model, request, purpose, stream=stream))
             except Exception as error:
                 failure = self._stumble(model, request, error) or self._failure(model, error, stream=stream)
-                if not (failure.rejected and request.added):
+                ours = request.added | request.raised.keys()
+                if not (failure.rejected and ours):
                     raise failure from error
                 # The client sent none of it, so it must not fail for it.
-                request = _without(request, named_in(str(error), request.added) or request.added)
+                request = _without(request, named_in(str(error), ours) or ours)
 
     def _stumble(self, model: str, request: ChatRequest, error: Exception) -> TierFailedError | None:
         """LiteLLM tripped over the request before it sent anything: nothing is known to be wrong with the tier."""
@@ -377,8 +378,11 @@ def _is_json(body: Mapping[str, Any]) -> bool:
 
 
 def _without(request: ChatRequest, names: frozenset[str]) -> ChatRequest:
+    """The request without these fields of ours, and with the client's own value where it sent one."""
     body = {name: value for name, value in body_of(request).items() if name not in names}
-    return with_fields(request, body, added=request.added - names)
+    body |= {name: was for name, was in request.raised.items() if name in names}
+    raised = {name: was for name, was in request.raised.items() if name not in names}
+    return with_fields(request, body, added=request.added - names, raised=raised)
 
 
 def _bucket(parent: Mapping[str, Any]) -> Mapping[str, Any]:

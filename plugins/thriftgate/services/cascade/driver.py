@@ -45,7 +45,7 @@ from thriftgate.services.output.asking import ShapedAsker
 from thriftgate.services.output.following import Follower
 from thriftgate.services.output.notes import OutputNote
 from thriftgate.services.request.asking import Asker
-from thriftgate.services.request.reading import view_of, whole_body, with_fields
+from thriftgate.services.request.reading import alternatives_shown, view_of, whole_body, with_fields
 from thriftgate.types import Answer, CallPurpose, ChatRequest, DecisionKind, StreamPiece, Vector
 from thriftgate.wire.dialects import replay
 from thriftgate.wire.turns import Dialect
@@ -215,13 +215,15 @@ class CascadeRun:
         if ask.is_final or not self._asker.completer.supports(ask.tier.model, "logprobs"):
             return request
         view = view_of(request)
-        # A client's own wish stays as it is: it gets what it asked for, and no more.
-        body = None if view.asks_logprobs else view.with_logprobs(TOP_LOGPROBS)
+        # A client that wants as many alternatives itself is asked for as it asks; one that wants fewer sees no more.
+        has_enough = view.asks_logprobs and alternatives_shown(view) is None
+        body = None if has_enough else view.with_logprobs(TOP_LOGPROBS)
         if body is None:
             return request
         ours = frozenset(name for name in body if name not in view.body)
-        params = {**request.params, **{name: body[name] for name in ours}}
-        return with_fields(request, body, params=params, added=request.added | ours)
+        raised = {name: was for name, was in view.body.items() if body[name] is not was and body[name] != was}
+        params = {**request.params, **{name: body[name] for name in (*ours, *raised)}}
+        return with_fields(request, body, params=params, added=request.added | ours, raised=raised)
 
 
 class _Streamed:

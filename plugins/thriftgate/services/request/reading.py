@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from thriftgate.cascade.scoring import TOP_LOGPROBS
 from thriftgate.cascade.signals.evidence import message_text
 from thriftgate.errors import InvalidRequestError
 from thriftgate.types import Answer, ChatRequest, Choice, Message, Usage
 from thriftgate.wire.answer import AnswerView, ChoiceView, FinishKind, ToolCall
+from thriftgate.wire.chat.answer import limited
 from thriftgate.wire.dialects import answer_view, request_view
 from thriftgate.wire.request import Dialect, Part, PartKind, RequestView, Turn
 from thriftgate.wire.shapes import Json, items, mapping, objects, text
@@ -188,9 +190,23 @@ def _choice(choice: ChoiceView, raw: Json) -> Choice:
         if choice.media:
             message["media"] = [media.kind.value for media in choice.media]
     message.setdefault("content", None)
-    logprobs = mapping(raw.get("logprobs")) if choice.logprobs else None
+    logprobs = (mapping(raw.get("logprobs")) or _content(choice)) if choice.logprobs else None
     ending = None if choice.finish.native in _FULL else _FINISH[choice.finish.kind]
     return Choice(message=message, finish_reason=ending, logprobs=logprobs or None)
+
+
+def _content(choice: ChoiceView) -> dict[str, Any]:
+    """The tokens of a response, which has them in its parts, as chat completions have them."""
+    return {
+        "content": [
+            {
+                "token": one.token,
+                "logprob": one.logprob,
+                "top_logprobs": [{"logprob": logprob} for logprob in one.top_logprobs],
+            }
+            for one in choice.logprobs
+        ]
+    }
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:
@@ -243,15 +259,35 @@ def whole_body(request: ChatRequest, answer: Answer) -> Mapping[str, Any]:
 
 
 def as_asked(request: ChatRequest, answer: Answer) -> Answer:
-    """The answer as its client may see it: without log-probabilities that only we have asked for.
+    """The answer as its client may see it: without log-probabilities, and alternatives, that only we have asked for.
 
     The one place where they are taken out of whole answers; `wire`'s Ending does it for streams.
     """
-    if not any(choice.logprobs for choice in answer.choices) or view_of(request).asks_logprobs:
+    if not any(choice.logprobs for choice in answer.choices):
         return answer
-    body = None if answer.body is None else answer_view(Dialect(request.dialect), answer.body).without_logprobs()
-    bare = tuple(replace(choice, logprobs=None) for choice in answer.choices)
-    return replace(answer, choices=bare, body=body, edge=None)
+    asked = view_of(request)
+    seen = None if answer.body is None else answer_view(Dialect(request.dialect), answer.body)
+    if not asked.asks_logprobs:
+        body = None if seen is None else seen.without_logprobs()
+        bare = tuple(replace(choice, logprobs=None) for choice in answer.choices)
+        return replace(answer, choices=bare, body=body, edge=None)
+    most = alternatives_shown(asked)
+    if most is None:
+        return answer
+    body = None if seen is None else seen.with_alternatives(most)
+    told = [limited(choice.logprobs, most) for choice in answer.choices]
+    if body is answer.body and all(one is choice.logprobs for one, choice in zip(told, answer.choices, strict=True)):
+        return answer  # the provider's very own
+    few = tuple(
+        replace(choice, logprobs=mapping(one) or None) for choice, one in zip(answer.choices, told, strict=True)
+    )
+    return replace(answer, choices=few, body=body, edge=None)
+
+
+def alternatives_shown(view: RequestView) -> int | None:
+    """How many alternatives a token its client sees, where the cascade asks for more; None where it sees what came."""
+    wanted = view.alternatives
+    return wanted if wanted is not None and wanted < TOP_LOGPROBS else None
 
 
 def is_frame(dialect: str, event: Mapping[str, Any]) -> bool:

@@ -36,7 +36,14 @@ from thriftgate.services.request.answer_json import answer_from_json, answer_to_
 from thriftgate.services.request.asking import Asker
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.journal import COALESCE, Journal
-from thriftgate.services.request.reading import as_asked, of_nobody, question_of, view_of, whole_body
+from thriftgate.services.request.reading import (
+    alternatives_shown,
+    as_asked,
+    of_nobody,
+    question_of,
+    view_of,
+    whole_body,
+)
 from thriftgate.services.request.retraction import Retraction
 from thriftgate.services.route.coalescing import Participant
 from thriftgate.services.route.in_question import in_question
@@ -175,7 +182,13 @@ class RouteService:
     def _ending(self, request: ChatRequest, *, is_own: bool = False) -> Ending:
         """Holds back a stream's ending, and what only we have asked for."""
         view = view_of(request)
-        return ending(view, is_own=is_own, hide_logprobs=not view.asks_logprobs, hide_usage=not view.shows_usage)
+        return ending(
+            view,
+            is_own=is_own,
+            hide_logprobs=not view.asks_logprobs,
+            hide_usage=not view.shows_usage,
+            alternatives=alternatives_shown(view),
+        )
 
     async def _prepared(
         self, request: ChatRequest, journal: Journal, place: WorkPlace, retraction: Retraction | None

@@ -3,7 +3,7 @@
 Failure behaviour: pure and total.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
@@ -15,6 +15,7 @@ from thriftgate.wire.answer import (
     Media,
     ToolCall,
     UsageDetails,
+    fewer_alternatives,
     openai_usage,
     token_logprobs,
 )
@@ -55,6 +56,10 @@ class ChatAnswerView(AnswerView):
         """The body with every choice's `logprobs` null, as OpenAI sends it unasked."""
         return hide_logprobs(self.body)
 
+    def with_alternatives(self, most: int) -> Json:
+        """The body with no more than `most` alternatives a token."""
+        return limit_alternatives(self.body, most)
+
 
 def hide_logprobs(body: Json) -> Body:
     """The completion or chunk with every choice's `logprobs` null."""
@@ -63,6 +68,23 @@ def hide_logprobs(body: Json) -> Body:
         for choice in items(body.get("choices"))
     ]
     return {**body, "choices": choices}
+
+
+def limit_alternatives(body: Json, most: int) -> Json:
+    """The completion or chunk with no more than `most` alternatives a token; the very one where none has more."""
+    choices = items(body.get("choices"))
+    before = [mapping(choice).get("logprobs") for choice in choices]
+    after = [limited(logprobs, most) for logprobs in before]
+    return _with_logprobs(body, choices, before, after)
+
+
+def limited(logprobs: object, most: int) -> object:
+    """What a choice says of its tokens, with at most `most` alternatives each; the very one where none has more."""
+    said = mapping(logprobs)
+    changed = {name: fewer_alternatives(said[name], most) for name in ("content", "refusal") if name in said}
+    if all(tokens is said[name] for name, tokens in changed.items()):
+        return logprobs
+    return {**said, **changed}
 
 
 def without_odd_logprobs(body: Json) -> Json:
@@ -74,6 +96,11 @@ def without_odd_logprobs(body: Json) -> Json:
     choices = items(body.get("choices"))
     before = [mapping(choice).get("logprobs") for choice in choices]
     after = [_known_logprobs(logprobs) for logprobs in before]
+    return _with_logprobs(body, choices, before, after)
+
+
+def _with_logprobs(body: Json, choices: Sequence[Any], before: Sequence[Any], after: Sequence[Any]) -> Json:
+    """The body with other `logprobs` where they are others; the very one where none is."""
     if all(one is other for one, other in zip(before, after, strict=True)):
         return body
     changed = [

@@ -5,7 +5,7 @@ Failure behaviour: pure; never raises on a chunk, whatever its shape.
 
 from typing import Any, cast
 
-from thriftgate.wire.chat.answer import finish_of, hide_logprobs
+from thriftgate.wire.chat.answer import finish_of, hide_logprobs, limit_alternatives
 from thriftgate.wire.request import RequestView
 from thriftgate.wire.shapes import Body, Json, integer, mapping, objects, text
 from thriftgate.wire.streaming.codec import Assembler, Ending, fields_but, joined_base64
@@ -270,7 +270,7 @@ _FRAME = frozenset({"id", "object", "created", "model", "system_fingerprint", "s
 class ChatEnding(Ending):
     """Holds from the chunk on in which the last of the `n` choices ends."""
 
-    def __init__(self, view: RequestView, **settings: bool) -> None:
+    def __init__(self, view: RequestView, **settings: Any) -> None:
         super().__init__(view, **settings)
         self._ended: set[int] = set()
 
@@ -287,7 +287,9 @@ class ChatEnding(Ending):
         has_logprobs = self.hide_logprobs and any(
             choice.get("logprobs") is not None for choice in objects(event.get("choices"))
         )
-        return hide_logprobs(event) if has_logprobs else event
+        if has_logprobs:
+            return hide_logprobs(event)
+        return event if self.alternatives is None else limit_alternatives(event, self.alternatives)
 
     def _with_fields(self, held: list[Json], fields: Json) -> list[Json]:
         return [*held[:-1], {**held[-1], **fields}]

@@ -77,6 +77,10 @@ class MessagesAnswerView(AnswerView):
         """The body: there are no log-probabilities in this dialect."""
         return {**self.body}
 
+    def with_alternatives(self, most: int) -> Json:
+        """The very body: there are no log-probabilities in this dialect."""
+        return self.body
+
     def _finish(self) -> Finish:
         said = text_or_none(self.body.get("stop_reason"))
         return Finish(_FINISHES.get(said or "", FinishKind.UNKNOWN), said)

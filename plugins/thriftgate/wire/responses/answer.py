@@ -16,10 +16,11 @@ from thriftgate.wire.answer import (
     Media,
     ToolCall,
     UsageDetails,
+    fewer_alternatives,
     openai_usage,
     token_logprobs,
 )
-from thriftgate.wire.shapes import Body, Json, items, mapping, objects, text, text_or_none
+from thriftgate.wire.shapes import Body, Json, integer, items, mapping, objects, text, text_or_none
 from thriftgate.wire.turns import Dialect, PartKind
 
 CLIENT_CALLS = frozenset(
@@ -76,6 +77,11 @@ class ResponsesAnswerView(AnswerView):
         """The body with every part's `logprobs` empty, as OpenAI sends it unasked."""
         return hide_in_response(self.body)
 
+    def with_alternatives(self, most: int) -> Json:
+        """The body with no more than `most` alternatives a token, and `top_logprobs` that says so."""
+        limited = hide_in_response(self.body, most)
+        return self.body if limited == self.body else limited
+
     def _finish(self, output: list[Json], *, has_calls: bool) -> Finish:
         status = text_or_none(self.body.get("status"))
         if mapping(self.body.get("error")) or status in ("failed", "cancelled"):
@@ -89,26 +95,30 @@ class ResponsesAnswerView(AnswerView):
         return Finish(FinishKind.TOOL_CALLS if has_calls else FinishKind.STOP, status)
 
 
-def hide_in_response(response: Json) -> Body:
-    """The response object without log-probabilities."""
+def hide_in_response(response: Json, most: int | None = None) -> Body:
+    """The response object without log-probabilities, or with no more than `most` alternatives a token."""
     body: Body = dict(response)
     if isinstance(body.get("output"), list):
-        body["output"] = [hide_in_item(item) for item in body["output"]]
-    if body.get("top_logprobs"):
-        body["top_logprobs"] = 0
+        body["output"] = [hide_in_item(item, most) for item in body["output"]]
+    if (integer(body.get("top_logprobs")) or 0) > (most or 0):
+        body["top_logprobs"] = most or 0
     return body
 
 
-def hide_in_item(item: Any) -> Any:
-    """An output item without log-probabilities."""
+def hide_in_item(item: Any, most: int | None = None) -> Any:
+    """An output item without log-probabilities, or with no more than `most` alternatives a token."""
     if mapping(item).get("type") != "message" or not isinstance(mapping(item).get("content"), list):
         return item
-    return {**mapping(item), "content": [hide_in_part(part) for part in mapping(item)["content"]]}
+    return {**mapping(item), "content": [hide_in_part(part, most) for part in mapping(item)["content"]]}
 
 
-def hide_in_part(part: Any) -> Any:
-    """A content part without log-probabilities."""
-    return {**mapping(part), "logprobs": []} if mapping(part).get("logprobs") else part
+def hide_in_part(part: Any, most: int | None = None) -> Any:
+    """A content part, or an event, without log-probabilities, or with no more than `most` alternatives a token."""
+    told = mapping(part).get("logprobs")
+    if not told:
+        return part
+    shown: Any = [] if most is None else fewer_alternatives(told, most)
+    return part if shown is told else {**mapping(part), "logprobs": shown}
 
 
 def _call(item: Json) -> ToolCall:

@@ -182,7 +182,9 @@ class ResponsesEnding(Ending):
         response = mapping(event.get("response"))
         if response:
             event = {**event, "response": echoed(self.view.body, response, is_own=self.is_own)}
-        return _hidden(event) if self.hide_logprobs else event
+        if self.hide_logprobs:
+            return _hidden(event)
+        return event if self.alternatives is None else _hidden(event, self.alternatives)
 
     def _with_fields(self, held: list[Json], fields: Json) -> list[Json]:
         return [
@@ -191,14 +193,14 @@ class ResponsesEnding(Ending):
         ]
 
 
-def _hidden(event: Json) -> Json:
+def _hidden(event: Json, most: int | None = None) -> Json:
+    """The event without log-probabilities, or with no more than `most` alternatives a token."""
+    event = hide_in_part(event, most)
     changed: Body = {}
-    if event.get("logprobs"):
-        changed["logprobs"] = []
     if mapping(event.get("part")):
-        changed["part"] = hide_in_part(event["part"])
+        changed["part"] = hide_in_part(event["part"], most)
     if mapping(event.get("item")):
-        changed["item"] = hide_in_item(event["item"])
+        changed["item"] = hide_in_item(event["item"], most)
     if mapping(event.get("response")):
-        changed["response"] = hide_in_response(mapping(event["response"]))
+        changed["response"] = hide_in_response(mapping(event["response"]), most)
     return {**event, **changed} if changed else event

@@ -135,6 +135,11 @@ class ResponsesRequestView(RequestView):
         """True when `include` names them or `top_logprobs` is set."""
         return LOGPROBS in items(self.body.get("include")) or bool(integer(self.body.get("top_logprobs")))
 
+    @property
+    def alternatives(self) -> int | None:
+        """As everywhere; None also where `include` does not name log-probabilities: who is to send them is unclear."""
+        return super().alternatives if LOGPROBS in items(self.body.get("include")) else None
+
     def with_prompt(self, before: Sequence[Json], after: Sequence[Json] = (), *, keep_system: bool = True) -> Body:
         """The prompt around the client's items; its leading system texts go before the client's `instructions`."""
         body: Body = dict(self.body)

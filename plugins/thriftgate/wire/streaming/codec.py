@@ -88,7 +88,13 @@ class Ending(ABC):
     """
 
     def __init__(
-        self, view: RequestView, *, is_own: bool = False, hide_logprobs: bool = False, hide_usage: bool = False
+        self,
+        view: RequestView,
+        *,
+        is_own: bool = False,
+        hide_logprobs: bool = False,
+        hide_usage: bool = False,
+        alternatives: int | None = None,
     ) -> None:
         self.view = view
         """The client's request: how many answers it expects, and what they repeat of it."""
@@ -98,6 +104,8 @@ class Ending(ABC):
         """We asked for log-probabilities and the client did not."""
         self.hide_usage = hide_usage
         """We asked for the chunk with the usage and the client did not."""
+        self.alternatives = alternatives
+        """So many a token are shown, where we asked for more of them than the client; None: all."""
         self.held: list[Json] = []
 
     def feed(self, event: Json) -> list[Json]:

@@ -160,11 +160,22 @@ async def test_a_short_answer_that_ends_before_it_is_settled_is_judged_like_a_he
 
 
 @pytest.mark.parametrize(
-    ("params", "added"), [({}, {"logprobs", "top_logprobs"}), ({"logprobs": True, "top_logprobs": 1}, set[str]())]
+    ("params", "added", "raised"),
+    [
+        ({}, {"logprobs", "top_logprobs"}, {}),
+        ({"logprobs": False}, {"top_logprobs"}, {"logprobs": False}),
+        ({"logprobs": True}, {"top_logprobs"}, {}),
+        ({"logprobs": True, "top_logprobs": None}, set[str](), {"top_logprobs": None}),
+        ({"logprobs": True, "top_logprobs": 1}, set[str](), {"top_logprobs": 1}),
+        ({"logprobs": True, "top_logprobs": 5}, set[str](), {}),
+        ({"logprobs": True, "top_logprobs": "1"}, set[str](), {}),
+        ({"logprobs": True, "top_logprobs": True}, set[str](), {}),
+        ({"logprobs": True, "top_logprobs": -1}, set[str](), {}),
+    ],
 )
 @pytest.mark.parametrize("streaming", ["hold", "optimistic"])
-async def test_log_probabilities_are_asked_for_where_the_client_did_not_and_marked_as_ours(
-    streaming: str, params: dict[str, Any], added: set[str]
+async def test_log_probabilities_and_two_alternatives_are_asked_for_where_the_client_did_not_and_marked_as_ours(
+    streaming: str, params: dict[str, Any], added: set[str], raised: dict[str, Any]
 ) -> None:
     setup = Setup(streaming=streaming, optimistic=OPTIMISTIC["optimistic"])
     alternatives = [{"logprob": -0.01}] * 2
@@ -178,7 +189,8 @@ async def test_log_probabilities_are_asked_for_where_the_client_did_not_and_mark
     asked = setup.completer.history[0].request
     assert asked.added == added
     assert asked.params["logprobs"] is True
-    assert asked.params["top_logprobs"] == (2 if added else 1)
+    assert asked.raised == raised
+    assert asked.params["top_logprobs"] == (2 if added or raised else params["top_logprobs"])
 
 
 async def test_an_answer_asked_for_its_label_alone_is_never_shown_not_even_optimistically() -> None:

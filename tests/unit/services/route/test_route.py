@@ -11,7 +11,10 @@ from tests.fakes import Held, Reply, Streamed, ask, failure, settle, stream_of
 from tests.route_setup import STRONG, SURE, UNSURE, Client, RouteSetup
 
 from thriftgate.errors import AllTiersFailedError, InvalidPromptError, TierFailedError
+from thriftgate.services.request.reading import answer_of as of_body
+from thriftgate.services.request.reading import as_asked
 from thriftgate.types import ChatRequest, DecisionKind, PromptRef, RequestRecord, Status, Usage
+from thriftgate.wire.shapes import items, mapping
 
 REFERENCE = PromptRef(name="support", variant="control", version="v1")
 
@@ -286,6 +289,47 @@ async def test_logprobs_for_our_own_judgement_are_not_kept_and_those_a_client_as
         await setup.answer(ask(params=params))
         ((entry),) = await setup.entries()
         assert (entry.choices[0].logprobs is not None) is are_kept
+
+
+@pytest.mark.parametrize("wanted", [None, 0, 1, 2])
+async def test_a_client_sees_as_many_alternatives_as_it_asked_for_fresh_streamed_and_kept(wanted: int | None) -> None:
+    params = {"logprobs": True} | ({} if wanted is None else {"top_logprobs": wanted})
+    tops = [{"token": "a", "logprob": -0.01}, {"token": "b", "logprob": -5.0}]
+    said = {"content": [{"token": word, "logprob": -0.01, "top_logprobs": tops} for word in SURE.text.split()]}
+    setup = RouteSetup()
+    setup.completer.standing["small"] = replace(SURE, choices=(replace(SURE.choices[0], logprobs=said),))
+    fresh = await setup.answer(ask(params=params))
+    assert setup.completer.history[0].request.params["top_logprobs"] == 2
+    kept = await setup.answer(ask(params=params))
+    assert len(setup.completer.history) == 1
+    ((entry),) = await setup.entries()
+    client = Client(setup.route)
+    await client.read(ask(params=params))
+    await client.read(ask(params=params, no_cache=True))
+    shown = [mapping(choice.logprobs) for choice in (*fresh.choices, *kept.choices, *entry.choices)]
+    shown += [mapping(choice.get("logprobs")) for chunk in client.chunks for choice in chunk["choices"]]
+    seen = [token["top_logprobs"] for logprobs in shown for token in items(logprobs.get("content"))]
+    assert len(seen) == 5 * len(SURE.text.split())
+    assert all(alternatives == tops[: wanted or 0] for alternatives in seen)
+
+
+async def test_a_response_is_judged_by_its_tokens_which_only_a_client_sees_that_asked() -> None:
+    tops = [{"token": "a", "logprob": -0.01}, {"token": "b", "logprob": -5.0}]
+    token = {"token": "a", "logprob": -0.01, "bytes": None, "top_logprobs": tops}
+    part: dict[str, Any] = {"type": "output_text", "text": "a", "annotations": [], "logprobs": [token]}
+    body: dict[str, Any] = {"id": "r", "object": "response", "status": "completed", "model": "m", "top_logprobs": 2,
+                            "output": [{"type": "message", "status": "completed", "content": [part]}]}  # fmt: skip
+    answer = of_body("responses", body, model="small")
+    assert answer.choices[0].token_logprobs[0].top_logprobs == (-0.01, -5.0)
+    included = {"include": ["message.output_text.logprobs"]}
+    for asked, alternatives in (({}, None), (included, 0), ({**included, "top_logprobs": 1}, 1)):
+        request = replace(ask(), dialect="responses", body={"input": "hi", **asked})
+        shown = as_asked(request, answer).body or {}
+        tokens = shown["output"][0]["content"][0]["logprobs"]
+        assert [len(token["top_logprobs"]) for token in tokens] == ([] if alternatives is None else [alternatives])
+        assert shown["top_logprobs"] == (alternatives or 0)
+    request = replace(ask(), dialect="responses", body={"input": "hi", **included, "top_logprobs": 2})
+    assert as_asked(request, answer) is answer
 
 
 async def test_while_every_store_is_away_requests_are_answered_as_if_there_were_none() -> None:
