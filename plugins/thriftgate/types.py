@@ -172,11 +172,9 @@ class Choice:
         tokens: Sequence[Mapping[str, Any]] = (self.logprobs or {}).get("content") or ()
         return tuple(
             TokenLogprob(
-                token=str(token.get("token", "")),
-                logprob=float(token["logprob"]),
-                top_logprobs=tuple(
-                    sorted((float(top["logprob"]) for top in token.get("top_logprobs") or ()), reverse=True)
-                ),
+                str(token.get("token", "")),
+                float(token["logprob"]),
+                tuple(sorted((float(top["logprob"]) for top in token.get("top_logprobs") or ()), reverse=True)),
             )
             for token in tokens
             if token.get("logprob") is not None
