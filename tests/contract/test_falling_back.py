@@ -166,7 +166,8 @@ async def test_what_litellm_itself_refuses_is_still_refused() -> None:
 async def test_a_private_call_of_a_tier_takes_no_list_of_its_clients_along(is_private: bool) -> None:
     """A target's `metadata` would take the place of the note that the call stays."""
     made = router()
-    completer = RouterCompleter(lambda: made, RouterPricer(lambda: made), Translations(lambda: made))
+    source: Any = lambda: made  # noqa: E731
+    completer = RouterCompleter(source, RouterPricer(source), Translations(source))
     listed = [{"model": "home", "metadata": {"mine": "yes"}}, {"model": "cloud"}]
     request = ChatRequest(request_id="r1", route="support", messages=MESSAGES, is_private=is_private)
     asking = with_body(request, {"model": "support", "messages": MESSAGES, "fallbacks": listed})

@@ -92,16 +92,6 @@ def test_who_is_asked_with_whose_credentials_is_the_operators(name: str) -> None
     check_operators({name: None})
 
 
-@pytest.mark.parametrize(
-    "name", ["metadata", "litellm_metadata", "litellm_params", "proxy_server_request", "_target_order"]
-)
-def test_whose_call_a_fallback_is_is_not_the_clients_to_say(name: str) -> None:
-    for listed in ([{"model": "m", name: {"user_api_key": "x"}}], [{"m": [{"model": "n", name: "x"}]}]):
-        with pytest.raises(InvalidRequestError, match="is not a field of a fallback"):
-            check_operators({"fallbacks": listed}, allows=lambda field, _: True)
-    check_operators({name: {"mine": "x"}, "fallbacks": [{"metadata": ["m"]}, {"model": "n", "temperature": 0}, "o"]})
-
-
 @pytest.mark.parametrize("name", PASSING.split())
 def test_a_field_of_a_providers_is_the_clients(name: str) -> None:
     check_operators({name: "x", "extra_body": {name: "x"}})
