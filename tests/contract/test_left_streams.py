@@ -38,7 +38,7 @@ def chunk(text: str | None, finish: str | None = None) -> dict[str, Any]:
 class HeldRoute:
     """Has had its answer whole before the client gets the first word of it."""
 
-    async def stream(self, _request: ChatRequest, _tell: object) -> AsyncGenerator[StreamPiece]:
+    async def stream(self, _request: ChatRequest, _tell: object, _retraction: object) -> AsyncGenerator[StreamPiece]:
         edge = current.get()
         assert edge is not None
         edge.took(Usage(10, 3))

@@ -45,7 +45,10 @@ def test_a_private_request_falls_back_to_no_model_that_its_client_names_either(h
     """A target with notes of its own took the place of ours, which say that the call stays where it is."""
     home.upstream.on("naming-small", fails(500))
     again = {"model": "naming-small", "metadata": {"mine": "yes"}, "litellm_metadata": {"mine": "yes"}}
-    for named, status in (([again, {"model": "large"}], 400), ([{"model": "naming-small", "user": "x"}, "large"], 502)):
+    for named, status in (
+        ([again, {"model": "large"}], 400),
+        ([{"model": "naming-small", "temperature": 0}, "large"], 502),
+    ):
         got = ask(home, path, "naming-home", ACCOUNT, fallbacks=named)
         assert got.status_code == status, got.text
     assert home.upstream.asked("naming-small"), "it does not cool down yet"

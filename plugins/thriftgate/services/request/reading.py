@@ -258,10 +258,11 @@ def whole_body(request: ChatRequest, answer: Answer) -> Mapping[str, Any]:
     }
 
 
-def as_asked(request: ChatRequest, answer: Answer) -> Answer:
+def as_asked(request: ChatRequest, answer: Answer, *, may_have_more: bool = True) -> Answer:
     """The answer as its client may see it: without log-probabilities, and alternatives, that only we have asked for.
 
-    The one place where they are taken out of whole answers; `wire`'s Ending does it for streams.
+    The one place where they are taken out of whole answers; `wire`'s Ending does it for streams. `may_have_more`: more
+    alternatives than its client wants were perhaps asked for; where not, they are the provider's own.
     """
     if not any(choice.logprobs for choice in answer.choices):
         return answer
@@ -272,7 +273,7 @@ def as_asked(request: ChatRequest, answer: Answer) -> Answer:
         bare = tuple(replace(choice, logprobs=None) for choice in answer.choices)
         return replace(answer, choices=bare, body=body, edge=None)
     most = alternatives_shown(asked)
-    if most is None:
+    if most is None or not may_have_more:
         return answer
     body = None if seen is None else seen.with_alternatives(most)
     told = [limited(choice.logprobs, most) for choice in answer.choices]

@@ -86,6 +86,8 @@ class RouteService:
         self._refreshes = RefreshTurns(parts.clock)
         self._baseline = Baseline(parts.pricer, baseline_of(parts.config))
         self._output = OutputStage.of(parts.config.output)
+        self._judges = len(parts.config.cascade.tiers) > 1
+        """Whether answers are judged, for which the tiers may be asked for more than the client wants to see."""
 
     async def answer(self, request: ChatRequest, tell: Tell, retraction: Retraction | None = None) -> Answer:
         """The whole answer as its client may see it; `tell` gets what the client is told. Raises GatewayError.
@@ -109,7 +111,7 @@ class RouteService:
                     outcome = await run.answer()
                     notes["tier"] = outcome.tier.model
                 self._done(serving, run, outcome, participant)
-                return self._own(serving, as_asked(request, outcome.answer))
+                return self._own(serving, self._as_asked(request, outcome.answer))
 
     async def stream(
         self, request: ChatRequest, tell: Tell, retraction: Retraction | None = None
@@ -179,6 +181,9 @@ class RouteService:
         for event in held.end({"thriftgate": summary}):
             yield StreamPiece(event, usage=journal.usage)
 
+    def _as_asked(self, request: ChatRequest, answer: Answer) -> Answer:
+        return as_asked(request, answer, may_have_more=self._judges)
+
     def _ending(self, request: ChatRequest, *, is_own: bool = False) -> Ending:
         """Holds back a stream's ending, and what only we have asked for."""
         view = view_of(request)
@@ -187,7 +192,7 @@ class RouteService:
             is_own=is_own,
             hide_logprobs=not view.asks_logprobs,
             hide_usage=not view.shows_usage,
-            alternatives=alternatives_shown(view),
+            alternatives=alternatives_shown(view) if self._judges else None,
         )
 
     async def _prepared(
@@ -341,7 +346,7 @@ class RouteService:
         is_refused = serving.retraction is not None and serving.retraction.is_refused
         if self._parts.cache is not None and not (outcome.is_eased or has_values or is_refused):
             baseline, request = journal.baseline_cost_usd, serving.request
-            shared = as_asked(request, answer)  # log-probabilities for our own judgement fill no store
+            shared = self._as_asked(request, answer)  # log-probabilities for our own judgement fill no store
             tags = note.tags if note is not None else ()
             self._parts.cache.keep(
                 request, serving.pending, shared, prompt=serving.prompt, baseline_cost_usd=baseline, tags=tags,
@@ -360,7 +365,7 @@ class RouteService:
             return None
 
         async def correct(answer: Answer) -> None:
-            shared, baseline = as_asked(request, answer), self._baseline.cost_usd(answer)
+            shared, baseline = self._as_asked(request, answer), self._baseline.cost_usd(answer)
             await cache.correct(request, serving.pending, shared, prompt=serving.prompt, baseline_cost_usd=baseline)
 
         return correct
