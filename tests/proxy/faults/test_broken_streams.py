@@ -166,6 +166,11 @@ def gives_up(gateway: GatewayProcess, key: str, route: str, dialect: str, way: s
 
 @pytest.mark.parametrize("route", TIERS)
 def test_what_nobody_waited_for_is_charged_as_estimated_and_booked_alike(gateway: GatewayProcess, route: str) -> None:
+    gateway.upstream.on(TIERS[route], says("Here."))
+    body = {"model": route, "messages": [{"role": "user", "content": "Are you there?"}]}
+    there = f"sk-{uuid4().hex}-acme-carol"
+    assert eventually(lambda: gateway.post(PATHS["chat"], body, there).status_code == 200), "streams that broke cool it"
+    gateway.upstream.forget()
     gateway.upstream.on(TIERS[route], slow(9, says("Too late.")))
     cases = [
         (dialect, way, stream, f"sk-{uuid4().hex}-acme-carol")
