@@ -1,7 +1,7 @@
 """What a text tries to do to a model that reads it: readings, phrases, words and, where that matters, its vector.
 
     pieces, hidden = pieces_of(text, classifier)         every window of every reading, scored by its words
-    some = undecided(pieces, classifier, 0.5, 4)         the few whose vector can decide
+    some = undecided(pieces, classifier, 0.5)            those whose vector can decide
     judged(pieces, classifier, vectors, 0.5)             a finding for the piece with the highest score
 
 A vector says so much at most, for an attack or against it (`VectorWeights.most`): where the words are farther from the
@@ -102,8 +102,8 @@ def most_suspect(pieces: Iterable[Piece], count: int) -> list[Piece]:
     return sorted(pieces, key=lambda piece: -piece.score)[:count]
 
 
-def undecided(pieces: Iterable[Piece], classifier: Classifier, threshold: float, count: int) -> list[Piece]:
-    """The most suspect of the pieces whose vector can decide.
+def undecided(pieces: Iterable[Piece], classifier: Classifier, threshold: float) -> list[Piece]:
+    """The pieces whose vector can decide.
 
     None where a piece counts whatever its vector says, and for a classifier without vectors.
     """
@@ -116,7 +116,7 @@ def undecided(pieces: Iterable[Piece], classifier: Classifier, threshold: float,
             return []
         if _score(piece, weights, weights.most) >= threshold:
             found.append(piece)
-    return most_suspect(found, count)
+    return found
 
 
 def judged(

@@ -135,7 +135,8 @@ class _Reply:
             self._is_stream = header(message, b"content-type").startswith(b"text/event-stream")
         elif message["type"] == "http.response.body":
             self._is_complete = not message.get("more_body", False)
-            if b"sequence_number" in message.get("body", b""):
+            is_numbered = self._is_stream and self._dialect is LimitedApi.RESPONSES
+            if is_numbered and b"sequence_number" in message.get("body", b""):
                 self._shown = message["body"]
         await self._send(message)
 

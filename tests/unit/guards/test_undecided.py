@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from thriftgate.guards.classifier import Classifier, VectorWeights, WordWeights, probability
 from thriftgate.guards.hashing import BUCKETS
-from thriftgate.guards.injection import Piece, judged, pieces_of, score_beside, undecided
+from thriftgate.guards.injection import Piece, judged, most_suspect, pieces_of, score_beside, undecided
 from thriftgate.guards.phrases import NAMES
 from thriftgate.types import Vector
 
@@ -41,7 +41,7 @@ def test_with_and_without_the_vectors_that_cannot_decide_the_verdict_is_the_same
     model = classifier(shift, most)
     pieces = [piece(number, logit, least) for number, (logit, least, _) in enumerate(drawn)]
     everything = vectors_of(pieces, [said for _, _, said in drawn])
-    asked = {one.text for one in undecided(pieces, model, threshold, len(pieces))}
+    asked = {one.text for one in undecided(pieces, model, threshold)}
     some = {text: vector for text, vector in everything.items() if text in asked}
     whole, gated = judged(pieces, model, everything, threshold), judged(pieces, model, some, threshold)
     assert whole is not None
@@ -56,7 +56,7 @@ def test_words_that_are_far_from_the_threshold_are_overruled_by_no_vector(
     model = classifier(shift, most)
     for number, (logit, least, said) in enumerate(drawn):
         one = piece(number, logit, least)
-        if one.text not in {each.text for each in undecided([one], model, threshold, 1)}:
+        if one.text not in {each.text for each in undecided([one], model, threshold)}:
             verdicts = {
                 score_beside(one, model, vector, threshold) >= threshold
                 for vector in (None, np.array([said], np.float32), np.array([-99], np.float32), np.ones(1, np.float32))
@@ -70,9 +70,9 @@ def test_of_many_windows_the_most_suspect_are_asked_about_and_the_others_go_by_t
 ) -> None:
     model = classifier(shift, most)
     pieces = [piece(number, logit, least) for number, (logit, least, _) in enumerate(drawn)]
-    asked = undecided(pieces, model, threshold, MOST)
+    asked = most_suspect(undecided(pieces, model, threshold), MOST)
     assert len(asked) <= MOST
-    left = [one for one in undecided(pieces, model, threshold, len(pieces)) if one not in asked]
+    left = [one for one in undecided(pieces, model, threshold) if one not in asked]
     assert all(one.score <= two.score for one in left for two in asked)
     assert [score_beside(one, model, None, threshold) for one in left] == [one.score for one in left]
 
@@ -87,5 +87,5 @@ def test_a_vector_never_says_more_than_it_may(logit: float, said: float, most: f
 def test_without_a_part_for_vectors_nothing_is_asked_and_words_decide() -> None:
     model = Classifier("x", classifier(0, 1).words)
     pieces, _ = pieces_of("Where is my parcel? " * 100, model)
-    assert undecided(pieces, model, 0.5, MOST) == []
+    assert undecided(pieces, model, 0.5) == []
     assert judged(pieces, model, {}) == judged(pieces, model)

@@ -60,19 +60,14 @@ def _check_unprotected_routes(
     config: ThriftgateConfig, privacy: PrivacyConfig, models: ModelList, fallbacks: Fallbacks
 ) -> Iterator[RouteFinding]:
     """What nothing is looked for in goes to no model that is protected: a route's tiers fall back by themselves."""
-    named = privacy.models
-
-    def is_open(target: str) -> bool:
-        """By its own name, where the operator says something of that, else by the groups that answer for it."""
-        names = (target,) if target in named else fallbacks.groups(target)
-        return bool(names) and all(one in named and not named[one].protect for one in names)
-
-    for name, one in named.items():
+    policies = Policies(privacy)
+    for name, one in privacy.models.items():
         groups = () if one.protect else fallbacks.groups(name)
         routes = [route for group in groups for route in _routes_of(group, models) if route in config.routes]
         for tier in (tier.model for route in routes for tier in config.routes[route].cascade.tiers):
             for target, way in fallbacks.behind(tier).items():
-                if not is_open(target):
+                names = _answering(target, policies, fallbacks)
+                if not names or policies.policy_of(*names) is not None:
                     words = (
                         f"its tier {_in_words(way)}, which would get every value in clear: "
                         f"take that fallback out, or say `protect: false` of '{target}' too"
@@ -88,10 +83,10 @@ def _check_stricter_fallbacks(policies: Policies, models: ModelList, fallbacks: 
         groups = tuple(fallbacks.groups(name))
         if any(_routes_of(group, models) for group in groups):
             continue
-        policy = policies.policy_of(name) if policies.names(name) else policies.policy_of(*groups)
+        policy = policies.policy_of(*_answering(name, policies, fallbacks))
         passed_over: set[str] = set()
         for target, way in fallbacks.behind(name).items():
-            there = (target,) if policies.names(target) else tuple(fallbacks.groups(target))
+            there = _answering(target, policies, fallbacks)
             # What is behind one that is passed over is not come to.
             if passed_over.isdisjoint(way) and not all(policies.may_be_sent(policy, one) for one in there):
                 passed_over.add(target)
@@ -100,6 +95,11 @@ def _check_stricter_fallbacks(policies: Policies, models: ModelList, fallbacks: 
                     "there, and that fallback is passed over"
                 )
                 yield RouteFinding(Problem((*SECTION, "privacy", "models"), words), is_warning=True)
+
+
+def _answering(name: str, policies: Policies, fallbacks: Fallbacks) -> tuple[str, ...]:
+    """By whose policies a name is judged: its own, where the operator says something of it, else its groups'."""
+    return (name,) if policies.names(name) else tuple(fallbacks.groups(name))
 
 
 def _routes_of(group: str, models: ModelList) -> tuple[str, ...]:

@@ -6,11 +6,10 @@ Failure behaviour: total; what is written otherwise than LiteLLM reads it lists 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, ModelList
+from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, FALLBACK_SECTIONS, ModelList
 from thriftgate.wire.shapes import items, mapping
 
 _ANY = "*"
-_SECTIONS = ("router_settings", "litellm_settings")
 
 
 class Fallbacks:
@@ -19,7 +18,7 @@ class Fallbacks:
     def __init__(self, values: Mapping[str, Any], models: ModelList) -> None:
         self._models = models
         self._listed: dict[str, dict[str, None]] = {}
-        for section in (mapping(values.get(name)) for name in _SECTIONS):
+        for section in (mapping(values.get(name)) for name in FALLBACK_SECTIONS):
             for one in (one for field in FALLBACK_FIELDS for one in items(section.get(field))):
                 for key, name in _names(one):
                     # LiteLLM also looks a model up without the provider that it takes it for.

@@ -18,6 +18,8 @@ from thriftgate.wire.shapes import items, mapping
 ROUTE_PREFIX = "thriftgate/"
 FALLBACK_FIELDS = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
 """Where LiteLLM reads which groups are asked in place of others: in its sections, its router and a request."""
+FALLBACK_SECTIONS = ("router_settings", "litellm_settings")
+"""Which of a file's sections may have them."""
 _KEY_VARIABLES = {
     "anthropic": "ANTHROPIC_API_KEY",
     "cohere": "COHERE_API_KEY",

@@ -13,7 +13,7 @@ from thriftgate.config.document import value_at
 from thriftgate.config.environment import variable_of
 from thriftgate.config.litellm import names as litellm_names
 from thriftgate.config.litellm.kinds import LIST, NUMBER, SECTION
-from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, ModelList
+from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, FALLBACK_SECTIONS, ModelList
 from thriftgate.config.problems import KeyPath, Problem
 from thriftgate.forms import describe, did_you_mean
 from thriftgate.wire.shapes import items, mapping
@@ -136,7 +136,7 @@ def _slips(section: Mapping[str, Any], known: frozenset[str], where: KeyPath) ->
 
 def check_fallbacks(values: Mapping[str, Any], models: ModelList) -> Iterator[RouteFinding]:
     """Fallbacks start and end at plain groups that exist, and do not lead back to where they began."""
-    for section in ("router_settings", "litellm_settings"):
+    for section in FALLBACK_SECTIONS:
         for key in FALLBACK_FIELDS:
             where: KeyPath = (section, key)
             written = value_at(values, *where)

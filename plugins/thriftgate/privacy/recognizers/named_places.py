@@ -73,15 +73,12 @@ _IN_PIPES = re.compile(
     r"(?P<value>[^\s|`]{4,512})`?\s{0,40}\|"
 )
 """A row of two cells."""
-_TABLES = (
-    _NAME_AND_VALUE, _VARIABLE, _ATTRIBUTES, _ARGUMENTS, _SETTER, _ELEMENTS, _PART, _SERIALIZED, _REFUSED, _PATCH,
-    _IN_PIPES, _LISTED, _COMPARED, _VALUE_FIRST, _INNER,
-)  # fmt: skip
-_HINTS = {
-    _VARIABLE: "variable", _ATTRIBUTES: "=\"", _ELEMENTS: "</", _PART: "name=\"", _REFUSED: "input_value",
-    _PATCH: "\"path\"", _IN_PIPES: "|", _NAME_AND_VALUE: "alue", _SETTER: "(", _LISTED: "(", _COMPARED: "(",
-    _VALUE_FIRST: "<input", _INNER: "=\"",
+_TABLES = {
+    _NAME_AND_VALUE: "alue", _VARIABLE: "variable", _ATTRIBUTES: '="', _ARGUMENTS: "", _SETTER: "(", _ELEMENTS: "</",
+    _PART: 'name="', _SERIALIZED: "", _REFUSED: "input_value", _PATCH: '"path"', _IN_PIPES: "|", _LISTED: "(",
+    _COMPARED: "(", _VALUE_FIRST: "<input", _INNER: '="',
 }  # fmt: skip
+"""With what stands in all that each of them matches."""
 _STATED = re.compile(
     r"(?i)\bidentified (?:with \w{1,40} )?by\s{1,4}'(?P<value>[^\s']{4,512})'"
     r"|\b(?:secret|password) [057] (?P<after>[^\s\"']{4,512})"
@@ -100,8 +97,8 @@ _CELL = re.compile(r"'(?P<value>(?:[^'\n]|''){0,512})'|\"(?P<quoted>[^\"\n]{0,51
 
 def named_places(text: str) -> Iterator[tuple[int, int] | None]:
     """Where what a format names begins and ends; None is a pause."""
-    for pattern in _TABLES:
-        if _HINTS.get(pattern, "") in text:
+    for pattern, hint in _TABLES.items():
+        if hint in text:
             for match in Scan(pattern, text):
                 yield None if match is None else _value_of(match)
     for match in Scan(_STATED, text):

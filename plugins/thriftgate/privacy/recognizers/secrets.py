@@ -56,13 +56,17 @@ _ASSIGNED = re.compile(
     r"(?:\*{1,2}(?= ))?[ \t]{0,3}(?:<[a-z]{1,6}>)?(?=\S)",
     re.IGNORECASE,
 )
+_NO_CREDENTIALS = (
+    r"(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
+    r"|composite|routing|group|map|index)"
+)
+"""Kinds of keys that open nothing."""
 _WORDS = re.compile(
     r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|(?<![a-z])(?:o?auth|authorization)(?![\w-])|bearer"
     r"|access[ _-]?key|private[ _-]?key"
     r"|signing|(?:my|the|mein|your) key\b|(?<![\w-])key is |license key"
     r"|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton"
-    r"|klucz|nyckel|(?<![a-z0-9_])(?!(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
-    r"|composite|routing|group|map|index)[_-])[a-z0-9]{2,20}[_-]key(?![a-z]))"
+    rf"|klucz|nyckel|(?<![a-z0-9_])(?!{_NO_CREDENTIALS}[_-])[a-z0-9]{{2,20}}[_-]key(?![a-z]))"
 )
 _OPAQUE = re.compile(r"(?<![\w+/.-])[A-Za-z0-9+/_.~-]{20,512}={0,2}(?![\w+/])")
 _PREFIX = re.compile(r"(?:[a-z][a-z0-9]{1,11}[_-]){1,3}(?=[A-Za-z0-9]{32,}\Z)")
@@ -108,24 +112,16 @@ _STORED = re.compile(
 _CONNECTED = re.compile(
     r"(?i)\b(?:\w{0,30}connect(?:ion)?|pdo|mysqli)\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
 )
-_COMMAND_HINTS = {
+_COMMANDS = {
+    _CALLED: ("(",),
+    _SET: ("",),
+    _WIRELESS: ("",),
+    _WORKS_WITH: (
+        "ldap", "lftp", "smb", "freerdp", "htpasswd", "net user", "redis-cli", "WIFI:", "wpa_", "security", "http-b",
+    ),
     _STORED: (" --", "<<<"),
     _CONNECTED: ("onnect", "PDO(", "mysqli("),
-    _WORKS_WITH: (
-        "ldap",
-        "lftp",
-        "smb",
-        "freerdp",
-        "htpasswd",
-        "net user",
-        "redis-cli",
-        "WIFI:",
-        "wpa_",
-        "security",
-        "http-b",
-    ),
-    _CALLED: ("(",),
-}
+}  # fmt: skip
 """One of these is in what they match."""
 _FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
 _COOKIES = re.compile(r"(?i)\b(?:set-)?cookie[\"']?: ?[\"']?(?P<pairs>[^\r\n]{1,4000})")
@@ -143,8 +139,7 @@ _SIGNS = (":=", "=>", "=")
 _LETTERS = re.compile(r"[^\W\d_]")
 
 _CAMEL_KEY = re.compile(
-    r"(?<![A-Za-z0-9_])(?!(?:primary|foreign|cache|sort|partition|public|dedup|idempotency|row|hash|object|lookup|unique"
-    r"|composite|routing|group|map|index)Key)[A-Za-z][a-z]{1,20}[A-Z]?[a-z]{0,12}Key(?![a-z])"
+    rf"(?<![A-Za-z0-9_])(?!{_NO_CREDENTIALS}Key)[A-Za-z][a-z]{{1,20}}[A-Z]?[a-z]{{0,12}}Key(?![a-z])"
 )
 _PUBLIC = re.compile(r"(?:AAAAB3NzaC1|AAAAC3NzaC1|AAAAE2VjZHNh)|(?:sha\d{1,3}|h1|md5)-")
 """How public keys of SSH and digests begin."""
@@ -254,9 +249,8 @@ class SecretRecognizer:
                     is_sure = pattern is _USER_FLAG and _FETCHES.search(line) is not None
                 if is_value(match["value"], is_prose=not is_sure) and not match["value"].isdigit():
                     yield self._span(*match.span("value"), 0.9)
-        for pattern in (_CALLED, _SET, _WIRELESS, _WORKS_WITH, _STORED, _CONNECTED):
-            hints = _COMMAND_HINTS.get(pattern)
-            for match in Scan(pattern, text) if hints is None or any(hint in text for hint in hints) else ():
+        for pattern, hints in _COMMANDS.items():
+            for match in Scan(pattern, text) if any(hint in text for hint in hints) else ():
                 if match is None:
                     yield PAUSE
                     continue

@@ -150,7 +150,8 @@ class _Sender(Rewriting):
         if is_last and error is None:
             error = await self._looked(flow, is_last=True) if flow.has_more else None
             out += flow.checked(is_last=True) if error is None else ()
-        self._shown = next((block for block in reversed(out) if b"sequence_number" in block), self._shown)
+        if self._dialect is LimitedApi.RESPONSES:
+            self._shown = next((block for block in reversed(out) if b"sequence_number" in block), self._shown)
         if error is not None:
             number = next_number(self._shown)
             out.append(error_event(error_body(error, self._dialect), self._dialect, number=number))

@@ -229,7 +229,7 @@ class GuardService:
         if self._model is None:
             scores = [one.score for one in pieces]
             return Explanation(pieces, scores, frozenset(), judged(pieces, classifier), None)
-        looked = await self._model.look_at({b"": undecided(pieces, classifier, threshold, len(pieces))})
+        looked = await self._model.look_at({b"": undecided(pieces, classifier, threshold)})
         scores = [score_beside(one, classifier, looked.vectors.get(one.text), threshold) for one in pieces]
         worst = judged(pieces, classifier, looked.vectors, threshold)
         return Explanation(pieces, scores, frozenset(looked.vectors), worst, looked.failure)
@@ -261,7 +261,7 @@ class GuardService:
                 found[key] = error
             else:
                 # All of them: which of a request's windows are left without a vector is said where they are counted.
-                some = undecided(pieces, classifier, threshold, len(pieces)) if self._model is not None else ()
+                some = undecided(pieces, classifier, threshold) if self._model is not None else ()
                 kept = dict.fromkeys((*some, *most_suspect(pieces, _LOUDEST)))
                 found[key] = _Reading(tuple(kept), hidden, some)
         return found

@@ -22,12 +22,10 @@ from thriftgate.services.output.notes import OutputNote, note_of
 from thriftgate.services.output.reading import CheckedAnswer, checked, is_long
 from thriftgate.services.request.asking import AskedStream, Asker
 from thriftgate.services.request.background import beside_loop
-from thriftgate.services.request.reading import body_of, view_of, whole_body, with_body
+from thriftgate.services.request.reading import view_of, whole_body, with_body
 from thriftgate.types import Answer, ChatRequest
 from thriftgate.wire.formats import is_of_format, with_objection, without_format
 from thriftgate.wire.turns import Dialect
-
-_LIMITS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 
 
 class ShapedAsker:
@@ -159,8 +157,8 @@ class ShapedAsker:
     @property
     def _limit(self) -> str | None:
         """The field in which the client limits the tokens of its answer."""
-        body = body_of(self._asker.journal.request)
-        return next((name for name in _LIMITS if body.get(name) is not None), None)
+        view = view_of(self._asker.journal.request)
+        return next((name for name in view.max_tokens_names if view.body.get(name) is not None), None)
 
     def _once_more(self, request: ChatRequest, came: CheckedAnswer, objection: str) -> ChatRequest:
         tool = (came.required or self.requirement).tool
