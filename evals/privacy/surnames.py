@@ -8,6 +8,7 @@ times in lower case, and in German behind an article.
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -51,14 +52,18 @@ def main(folder: Path) -> None:
     """Write the list."""
     left_out = ordinary_words(folder) | CLOSED_CLASS
     found = {surnames.plain_word(name) for locale in LOCALES for name in surnames_of(locale) if name.isalpha()}
+    kept = [name for name in sorted(found - left_out) if len(name) >= SHORTEST and name.isascii()]
+    (Path(surnames.__file__).parent / "surnames.txt").write_text("\n".join(lines_of(kept)) + "\n", encoding="utf-8")
+
+
+def lines_of(words: Iterable[str]) -> list[str]:
+    """Words with blanks between them, as many in a line as fit."""
     lines = [""]
-    for name in sorted(found - left_out):
-        if len(name) < SHORTEST or not name.isascii():
-            continue
-        if len(lines[-1]) + len(name) >= _WIDTH:
+    for word in words:
+        if len(lines[-1]) + len(word) >= _WIDTH:
             lines.append("")
-        lines[-1] += f" {name}" if lines[-1] else name
-    (Path(surnames.__file__).parent / "surnames.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return lines
 
 
 if __name__ == "__main__":

@@ -8,5 +8,6 @@
 | `spans` | labelled tokens → PERSON and ADDRESS spans; pure |
 | `second_look` | full names that were passed over, asked about again in an English sentence |
 | `closed_class` | articles, pronouns and the like, which are no part of a name |
+| `ordinary` | ordinary words and makers, which the network takes for names |
 | `surnames` | common surnames: words before one of them are worth a question |
 """

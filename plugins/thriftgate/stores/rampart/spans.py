@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
+from thriftgate.stores.rampart.ordinary import PARTICLES, without_ordinary_words
 
 KINDS: Mapping[str, frozenset[str]] = {
     "person": frozenset({"GIVEN_NAME", "SURNAME"}),
@@ -87,10 +88,6 @@ _COMMON = frozenset(
     {"i", "hi", "hello", "dear", "mr", "mrs", "ms", "dr", "the", "a", "my", "me", "you", "thanks", "and"}
 )
 _NAME_WORD = re.compile(r"\S+")
-_PARTICLES = frozenset({
-    "van", "von", "vom", "zu", "zum", "zur", "de", "der", "den", "del", "della", "di", "da", "das", "do", "dos", "du",
-    "la", "le", "el", "al", "ter", "ten", "te", "bin", "ibn", "y", "e",
-})  # fmt: skip
 _PAYMENT_WORDS = frozenset(
     {"swift", "sepa", "iban", "bic", "atm", "pin", "visa", "maestro", "paypal", "klarna", "venmo"}
 )
@@ -120,6 +117,8 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
         is_doubtful = score < _SMALL_NAME_SEED and (relied_on if value.islower() else capitals)
         if is_doubtful and not _is_written_as_name(text, start, value):
             continue
+        start, end = without_ordinary_words(text, start, end)
+        value = text[start:end]
         if value.lower() in _PAYMENT_WORDS and not value.istitle():
             continue
         if value.islower() and (
@@ -185,7 +184,7 @@ def _is_written_as_name(text: str, start: int, value: str) -> bool:
     capital = [place for place, word in enumerate(words) if word[:1].isupper()]
     if capital != [0] or len(words) == 1:
         return bool(capital)
-    if all(word in _PARTICLES for word in words[1:]):
+    if all(word in PARTICLES for word in words[1:]):
         return True
     return _BEGINS.search(text, max(0, start - 8), start) is None
 
@@ -253,7 +252,7 @@ def _without_small_words(text: str, start: int, end: int) -> tuple[int, int]:
     if len(capital) < 2:
         return start, end
     first, last = capital[0], capital[-1]
-    while first > 0 and words[first - 1][0].lower() in _PARTICLES:
+    while first > 0 and words[first - 1][0].lower() in PARTICLES:
         first -= 1
     end = words[last].end() if last + 1 < len(words) else end
     return words[first].start(), end

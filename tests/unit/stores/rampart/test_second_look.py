@@ -10,7 +10,7 @@ from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.second_look import TOGETHER, looked_again, sentence_characters
 from thriftgate.stores.rampart.spans import PERSON, ScoredWord
 
-PEOPLE = frozenset({"gisbert", "rauch", "pleun", "van", "vliet", "stelle", "ander"})
+PEOPLE = frozenset({"gisbert", "rauch", "pleun", "van", "vliet", "stelle", "anderl"})
 """Words that the played network takes for names in its own sentences, `stelle` with less certainty."""
 
 
@@ -120,10 +120,12 @@ def test_many_names_are_read_together_and_none_is_left_out() -> None:
     network = Network()
     letters = "abcdefghijklmnopqrst"
     text = (
-        "so " + ", ".join(f"B{one}{two} Xyz" for one in letters for two in letters) + ", Ab Stelle Ander, Gisbert Rauch"
+        "so "
+        + ", ".join(f"B{one}{two} Xyz" for one in letters for two in letters)
+        + ", Ab Stelle Anderl, Gisbert Rauch"
     )
     spans = list(looked_again(text, words_of(text, {}), [], network))
-    assert [text[span.start : span.end] for span in spans] == ["Stelle Ander", "Gisbert Rauch"]
+    assert [text[span.start : span.end] for span in spans] == ["Stelle Anderl", "Gisbert Rauch"]
     assert len(network.asked) < 402 / TOGETHER + len(text) / 4 / 20 * 2
 
 
