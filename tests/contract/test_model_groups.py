@@ -59,3 +59,67 @@ def test_an_alias_that_an_operator_says_something_of_stands_for_itself(groups: M
     router = groups._router  # pyright: ignore[reportPrivateUsage]
     assert ModelGroups(router, {"mine"}).of("mine-too") == ("mine",)
     assert ModelGroups(router, {"mine"}).of("mine,openai/llama") == ("mine", "home")
+
+
+def chooser(name: str, kind: str, **settings: Any) -> dict[str, Any]:
+    return {"model_name": name, "litellm_params": {"model": f"auto_router/{kind}", **settings}}
+
+
+@pytest.fixture
+def choosing() -> Router:
+    tiers = {"SIMPLE": "small", "MEDIUM": "second", "COMPLEX": ["large", "any/thing"], "REASONING": "large"}
+    return Router(
+        model_list=[
+            entry("small", "openai/gpt-mini", "id-small"), entry("large", "openai/gpt-5", "id-large"),
+            entry("any/*", "openai/*", "id-any"), entry("other", "openai/other", "id-other"),
+            chooser("first", "complexity_router", complexity_router_config={
+                "tiers": tiers, "classifier_type": "llm", "classifier_llm_config": {"model": "other"},
+                "simple_keywords": ["hello", "nobody"],
+            }),
+            chooser("second", "complexity_router", complexity_router_config={"tiers": dict.fromkeys(tiers, "small")}),
+        ],
+        model_group_alias={"short": "first", "large-too": "large"},
+        routing_groups=[{"group_name": "both", "models": ["small", "large"], "routing_strategy": "simple-shuffle"}],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("called", "named", "asked"),
+    [
+        ("first", (), {"first", "small", "second", "large", "any/*", "other"}),
+        ("second", (), {"second", "small"}),
+        ("short", (), {"first", "small", "second", "large", "any/*", "other"}),
+        ("short", ("short",), {"short", "small", "second", "large", "any/*", "other"}),
+        ("both", (), {"both", "small", "large"}),
+        ("large-too,second", (), {"large", "second", "small"}),
+        ("small", (), {"small"}),
+    ],
+)
+def test_what_chooses_a_model_stands_for_all_that_it_may_ask(
+    choosing: Router, called: str, named: tuple[str, ...], asked: set[str]
+) -> None:
+    assert set(ModelGroups(lambda: choosing, named).of(called)) == asked
+
+
+def test_an_alias_stands_before_the_group_of_its_name_as_with_litellm() -> None:
+    router = Router(
+        model_list=[entry("home", "openai/llama", "id-home"), entry("large", "openai/gpt-5", "id-large")],
+        model_group_alias={"home": "large"},
+    )
+    assert ModelGroups(lambda: router).of("home") == ("large",)
+
+
+@pytest.mark.parametrize(
+    ("called", "chosen", "named", "names"),
+    [
+        ("large", "large", (), ("large",)),
+        ("large-too", "large", (), ("large",)),
+        ("large-too", "large", ("large-too",), ("large-too",)),
+        ("short", "large", ("short",), ("large",)),
+        ("small", "large", ("small",), ("large",)),
+    ],
+)
+def test_what_was_chosen_is_judged_by_the_name_that_was_asked_only_where_that_is_its_own(
+    choosing: Router, called: str, chosen: str, named: tuple[str, ...], names: tuple[str, ...]
+) -> None:
+    assert ModelGroups(lambda: choosing, named).judging(called, {"model_name": chosen}) == names

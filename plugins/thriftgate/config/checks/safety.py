@@ -13,6 +13,7 @@ from typing import Any
 
 from thriftgate.config.checks.routes import RouteFinding
 from thriftgate.config.document import value_at
+from thriftgate.config.litellm.choosing import routing_groups
 from thriftgate.config.litellm.fallbacks import Fallbacks
 from thriftgate.config.litellm.model_list import ModelList
 from thriftgate.config.privacy_policies import Policies
@@ -21,7 +22,7 @@ from thriftgate.config.sections.privacy import PrivacyConfig
 from thriftgate.config.sections.root import ThriftgateConfig
 from thriftgate.forms import did_you_mean
 from thriftgate.schemas import Schema, compile_schema
-from thriftgate.wire.shapes import items
+from thriftgate.wire.shapes import items, mapping
 
 
 def check_safety(
@@ -39,18 +40,20 @@ def check_safety(
             words = f"the pattern at {', '.join(schema.ignored)} has no linear form (look-around, back references)"
             problem = Problem((*SECTION, "routes", name, "output", "json_schema"), f"{words}: it is not checked")
             yield RouteFinding(problem, is_warning=True)
+    pools = [name for name, _ in routing_groups(mapping(values.get("router_settings")))]
     of_teams = [value_at(one, "model_info", "team_public_model_name") for one in items(values.get("model_list"))]
     has_database = value_at(values, "general_settings", "store_model_in_db") is True
     has_database = has_database or environ.get("STORE_MODEL_IN_DB", "").lower() == "true"
     elsewhere = ": it must be one of LiteLLM's database" if has_database else ""
     for section, named in (("privacy", config.privacy), ("guards", config.guards)):
         for name in named.models if named is not None else ():
-            if models.find(name) is None and name not in of_teams:
+            if models.find(name) is None and name not in of_teams and name not in pools:
                 words = f"no entry of model_list is named so{did_you_mean(name, models.names)}{elsewhere}"
                 yield RouteFinding(Problem((*SECTION, section, "models", name), words), is_warning=has_database)
     if config.privacy is not None:
         fallbacks = Fallbacks(values, models)
         yield from _check_unprotected_routes(config, config.privacy, models, fallbacks)
+        yield from _check_choosing(config.privacy, fallbacks)
         yield from _check_stricter_fallbacks(Policies(config.privacy), models, fallbacks)
     if config.guards is not None and config.guards.audit_log and (base / config.guards.audit_log).is_dir():
         yield RouteFinding(Problem((*SECTION, "guards", "audit_log"), "is a folder; it must be a file"))
@@ -65,6 +68,13 @@ def _check_unprotected_routes(
         groups = () if one.protect else fallbacks.groups(name)
         routes = [route for group in groups for route in _routes_of(group, models) if route in config.routes]
         for tier in (tier.model for route in routes for tier in config.routes[route].cascade.tiers):
+            for group in fallbacks.chosen(tier):
+                if policies.policy_of(group) is not None:
+                    words = (
+                        f"its tier '{tier}' chooses among models, '{group}' among them, which would get every value in "
+                        f"clear: take that one out, or say `protect: false` of '{group}' too"
+                    )
+                    yield RouteFinding(Problem((*SECTION, "privacy", "models", name, "protect"), words))
             for target, way in fallbacks.behind(tier).items():
                 names = _answering(target, policies, fallbacks)
                 if not names or policies.policy_of(*names) is not None:
@@ -98,8 +108,36 @@ def _check_stricter_fallbacks(policies: Policies, models: ModelList, fallbacks: 
 
 
 def _answering(name: str, policies: Policies, fallbacks: Fallbacks) -> tuple[str, ...]:
-    """By whose policies a name is judged: its own, where the operator says something of it, else its groups'."""
-    return (name,) if policies.names(name) else tuple(fallbacks.groups(name))
+    """By whose policies a name is judged: its own, where the operator says something of it, else its groups'.
+
+    And by those of what may be chosen behind it.
+    """
+    own = (name,) if policies.names(name) else tuple(fallbacks.groups(name))
+    return (*own, *fallbacks.chosen(name))
+
+
+def _check_choosing(privacy: PrivacyConfig, fallbacks: Fallbacks) -> Iterator[RouteFinding]:
+    """What chooses among models is no private one, and its policy is the strictest of theirs."""
+    policies = Policies(privacy)
+    for index, name in enumerate(privacy.private_models):
+        if fallbacks.chosen(name):
+            words = (
+                f"'{name}' is no model but chooses among others: name the models that it may ask, as tiers of a route"
+            )
+            yield RouteFinding(Problem((*SECTION, "privacy", "private_models", index), words))
+    for name in privacy.models:
+        stricter = [one for one in fallbacks.chosen(name) if not policies.may_be_sent(policies.policy_of(name), one)]
+        if stricter:
+            have = "has" if len(stricter) == 1 else "have"
+            words = (
+                f"'{name}' chooses among models, of which {_listed(stricter)} {have} a stricter policy: "
+                "that holds for all that is sent there"
+            )
+            yield RouteFinding(Problem((*SECTION, "privacy", "models", name), words), is_warning=True)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _routes_of(group: str, models: ModelList) -> tuple[str, ...]:

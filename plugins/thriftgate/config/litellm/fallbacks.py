@@ -1,11 +1,14 @@
 """Which model groups LiteLLM would ask in the place of one, at once or from one to the next, whatever lists them.
 
+And which it may choose where a name is no model's: behind auto routers and groups for routing.
+
 Failure behaviour: total; what is written otherwise than LiteLLM reads it lists nothing.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from thriftgate.config.litellm.choosing import chooses, chosen_of, routing_groups
 from thriftgate.config.litellm.model_list import FALLBACK_FIELDS, FALLBACK_SECTIONS, ModelList
 from thriftgate.wire.shapes import items, mapping
 
@@ -32,6 +35,25 @@ class Fallbacks:
             if (found := mapping(mapping(one).get("model_info")).get("id")) is not None
         }
 
+        self._chosen: dict[str, dict[str, None]] = {
+            name: dict.fromkeys(members) for name, members in routing_groups(mapping(values.get("router_settings")))
+        }
+        for group in models.groups.values():
+            for params in (one.params for one in group.deployments if chooses(one.params)):
+                words = chosen_of(params)
+                self._chosen.setdefault(group.name, {}).update(dict.fromkeys(models.names if words is None else words))
+
+    def chosen(self, name: str) -> Mapping[str, None]:
+        """The groups that LiteLLM may ask where `name` stands for what chooses among others; none where it does not."""
+        found: dict[str, None] = {}
+        left = [name, *self.groups(name)]
+        for at in left:
+            for group in (group for word in self._chosen.get(at, ()) for group in self.groups(word)):
+                if group not in found:
+                    found[group] = None
+                    left.append(group)
+        return dict.fromkeys(sorted(found))
+
     def behind(self, name: str) -> Mapping[str, tuple[str, ...]]:
         """What `name` falls back to → the names on the way there, `name` first; nearest first."""
         ways: dict[str, tuple[str, ...]] = {}
@@ -42,8 +64,9 @@ class Fallbacks:
                 if target in seen:
                     continue
                 ways[target] = (*way, target)
-                left += [(one, ways[target]) for one in {target: None, **self.groups(target)} if one not in seen]
-                seen |= {target, *self.groups(target)}
+                answering = {target: None, **self.groups(target)}
+                left += [(one, ways[target]) for one in answering if one not in seen]
+                seen |= answering.keys()
         return ways
 
     def groups(self, name: str) -> Mapping[str, None]:

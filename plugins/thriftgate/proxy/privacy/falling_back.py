@@ -1,14 +1,20 @@
-"""Which model groups LiteLLM may fall back to with a request that went through a policy: no one that is stricter.
+"""Which model groups LiteLLM may ask with a request that went through a policy: no one that is stricter.
 
 LiteLLM asks its router's `fallback_access_check` before each fallback to another model group, whatever lists it, and
 never before it goes on to another deployment of the same one. Here the policy is asked first, then what was there.
+What else it does to ask another model than the one that was named (auto routers, groups for routing, a session that is
+bound to one) ends with a deployment that it has chosen: the policy is asked of each of these.
 
-Failure behaviour: fails closed. Where it is not known what a request went through it falls back nowhere.
+Failure behaviour: fails closed. Where it is not known what a request went through it falls back nowhere, and what was
+chosen and may not be asked is an error of the request, a 400, with which LiteLLM goes on to its fallbacks.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any
 
+from litellm.exceptions import BadRequestError
 from litellm.router import Router
 
 from thriftgate.proxy.privacy.layer import Exchange, current
@@ -18,6 +24,15 @@ STAYS = "thriftgate_stays"
 """In LiteLLM's notes on a call: it falls back to no other model group."""
 _NOTES = ("metadata", "litellm_metadata")
 _HAS_POLICY = "_has_thriftgate_policy"
+_OURS = "thriftgate_purpose"
+"""In the notes on a call that the gateway makes itself: a route's policy stands for its tiers."""
+_CHOOSING = (
+    "async_get_available_deployment",
+    "get_available_deployment",
+    "async_get_available_deployment_for_pass_through",
+    "get_available_deployment_for_pass_through",
+)
+"""Where LiteLLM chooses a deployment, whatever leads it there."""
 
 MayBeSent = Callable[[str], bool]
 """Whether the request may be sent as it is to a model of this name."""
@@ -39,7 +54,41 @@ def install_policy(router: Router | None) -> None:
     if router is None or getattr(router, _HAS_POLICY, False):
         return
     setattr(router, "fallback_access_check", _checked(router.fallback_access_check))  # noqa: B010  it is declared final
+    for name in _CHOOSING:
+        setattr(router, name, _choosing(getattr(router, name)))
     setattr(router, _HAS_POLICY, True)
+
+
+def _choosing(theirs: Callable[..., Any]) -> Callable[..., Any]:
+    def check(model: str, deployment: Mapping[str, Any], request: Mapping[str, object] | None) -> None:
+        exchange = current.get()
+        if exchange is None or exchange.may_be_chosen is None:
+            return
+        notes = [mapping(mapping(request).get(name)) for name in _NOTES]
+        stays, is_ours = any(one.get(STAYS) is True for one in notes), any(_OURS in one for one in notes)
+        if not exchange.may_be_chosen(model, deployment, stays=stays, is_ours=is_ours):
+            words = "LiteLLM chose a model whose privacy policy is stricter than the one that the request went through"
+            raise BadRequestError(message=words, model=model, llm_provider="")
+
+    if iscoroutinefunction(theirs):
+
+        @wraps(theirs)
+        async def ours(
+            model: str, request_kwargs: dict[str, Any] | None = None, *args: Any, **more: Any
+        ) -> Mapping[str, Any]:
+            chosen = await theirs(model, request_kwargs, *args, **more)
+            check(model, chosen, request_kwargs)
+            return chosen
+
+        return ours
+
+    @wraps(theirs)
+    def ours_at_once(model: str, *args: Any, **more: Any) -> Mapping[str, Any]:
+        chosen = theirs(model, *args, **more)
+        check(model, chosen, more.get("request_kwargs"))
+        return chosen
+
+    return ours_at_once
 
 
 def _checked(theirs: Callable[..., Awaitable[bool]] | None) -> Callable[..., Awaitable[bool]]:

@@ -21,7 +21,7 @@ from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.privacy.falling_back import limit_fallbacks
-from thriftgate.proxy.privacy.layer import Exchange, current
+from thriftgate.proxy.privacy.layer import Exchange, MayBeChosen, current
 from thriftgate.proxy.privacy.logged import tell_no_words_of_failures, without_words
 from thriftgate.proxy.privacy.private import UNKEPT, keep_out_of_logs
 from thriftgate.proxy.tiers.groups import ModelGroups
@@ -100,6 +100,8 @@ class PrivacyHooks(CustomLogger):
         _replace_copies(data)
         if protected.private:
             _keep_private(data, protected.private)
+            if exchange is not None and current_edge.get() is None:
+                exchange.may_be_chosen = self._may_be_chosen(policy, is_private=True)
         if exchange is not None:
             exchange.entries = protected.entries
             self._show_to_private_tiers(data, exchange, policy)
@@ -134,8 +136,21 @@ class PrivacyHooks(CustomLogger):
 
         if exchange is not None:
             exchange.may_be_sent = None  # LiteLLM may come again with another model
+            exchange.may_be_chosen = self._may_be_chosen(policy)
         if self._policies.differ and (policy is None or current_edge.get() is None):
             limit_fallbacks(data, exchange, may_be_sent)
+
+    def _may_be_chosen(self, policy: PrivacyPolicy | None, *, is_private: bool = False) -> MayBeChosen:
+        def may(model: str, deployment: Mapping[str, Any], *, stays: bool, is_ours: bool) -> bool:
+            answers_itself = self._groups.answers_itself(model, deployment)
+            if answers_itself and (stays or is_ours or is_private):
+                return True  # it was looked at by its name
+            names = self._groups.judging(model, deployment)
+            if stays or is_private:
+                return self._policies.private_models.issuperset(names)
+            return all(self._policies.may_be_sent(policy, one) for one in names)
+
+        return may
 
     def _show_to_private_tiers(self, data: Mapping[str, Any], exchange: Exchange, policy: PrivacyPolicy) -> None:
         """A route's private tiers are asked with the values that are `local`; what they answer is logged nowhere."""

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,6 +29,14 @@ Remember = Callable[[str, Sequence[Pseudonym]], Awaitable[None]]
 """Keeps pseudonyms under the id of an answer."""
 
 
+class MayBeChosen(Protocol):
+    """Whether a deployment may be asked."""
+
+    def __call__(self, model: str, deployment: Mapping[str, Any], *, stays: bool, is_ours: bool) -> bool:
+        """`model` was named; `stays`: only private models may see it; `is_ours`: the gateway asks, for a route."""
+        ...
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request and its answer: what the hook took out, for the layer to put back."""
@@ -38,6 +46,8 @@ class Exchange:
     """Those of the placeholders, with their values, that private models are asked without."""
     may_be_sent: Callable[[str], bool] | None = None
     """Whether a model of this name may be asked in the place of the one that was; None: whichever."""
+    may_be_chosen: MayBeChosen | None = None
+    """Whether LiteLLM may ask a deployment that it has chosen for a name; None: whichever."""
     remember: Remember | None = None
     """Set where a later request may go on from this answer by its id."""
 
