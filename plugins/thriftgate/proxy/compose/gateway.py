@@ -36,6 +36,8 @@ from thriftgate.services.books.experiments import ExperimentGuards
 from thriftgate.services.books.feedback import FeedbackService
 from thriftgate.services.books.recording import LedgerWriter, Recorders
 from thriftgate.services.cache.service import OUTAGE as CACHE_OUTAGE
+from thriftgate.services.cache.service import withdrawals_of
+from thriftgate.services.cache.withdrawing import Withdrawals
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.identity.budgets import BudgetService
 from thriftgate.services.limits.admission import Admission
@@ -68,6 +70,7 @@ logger = logging.getLogger(__name__)
 
 _DAILY = 86_400.0
 _EVERY_MINUTE = 60.0
+_LOADED_WITHIN = 60.0
 _UNDER_WAY = 0.5
 """The share of `shutdown_timeout` after which what runs beside requests is cut."""
 _WRITTEN = 0.85
@@ -100,6 +103,7 @@ class Gateway:
     pricer: RouterPricer
     embedder: LoadedEmbedder | None = None
     cache: AnswerCache | None = None
+    withdrawals: Withdrawals | None = None
     traces: TraceService | None = None
     trace_address: TraceAddress | None = None
     admission: Admission | None = None
@@ -139,8 +143,14 @@ class Gateway:
         self._loading.add(asyncio.get_running_loop().create_task(load(), name=f"thriftgate:load {name}"))
 
     async def loaded(self) -> None:
-        """Return when the models that run here are there, or have failed: who asks before would wait for them."""
-        await asyncio.gather(*self._loading)
+        """Return when the models that run here are there, or have failed: who asks before would wait for them.
+
+        After a minute in any case: what hangs keeps no client out of what needs no model.
+        """
+        if self._loading:
+            _, late = await asyncio.wait(self._loading, timeout=_LOADED_WITHIN)
+            for one in late:
+                logger.warning("%s is not there after %g seconds", one.get_name().partition(" ")[2], _LOADED_WITHIN)
 
     async def aclose(self) -> None:
         """Write what waits, then let go of everything; takes `shutdown_timeout` seconds at most, whatever hangs."""
@@ -153,6 +163,7 @@ class Gateway:
                 "work beside the requests": self.background.drain,
                 **({"the guards' judge": guards.service.drain} if guards is not None else {}),
                 **({"admission": self.admission.aclose} if self.admission is not None else {}),
+                **({"refused answers": self.withdrawals.drain} if self.withdrawals is not None else {}),
             },
             by=_UNDER_WAY,
         )
@@ -211,6 +222,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
     if admission is not None:
         sinks.append(note_record)
     private_models = frozenset(config.privacy.private_models if config.privacy else ())
+    cache = answer_cache(embedder, config.embedder.model, redis=redis, database=database) if embedder else None
     shared = Shared(
         base_dir=base_dir,
         clock=clock,
@@ -229,7 +241,8 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         audits=writer,
         prompts=PromptService(prompts.source, clock),
         single_flight=single_flight(redis, database),
-        cache=answer_cache(embedder, config.embedder.model, redis=redis, database=database) if embedder else None,
+        cache=cache,
+        withdrawals=withdrawals_of(cache, outages) if cache is not None else None,
         embedder=embedder,
         embedder_model=config.embedder.model,
         draw=random.random,
@@ -247,6 +260,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
             **(traces.queues if traces else {}),
             **({"limits": admission.settler} if admission else {}),
             "budgets": budgets,
+            **({"cache_withdraw": shared.withdrawals} if shared.withdrawals else {}),
         }, background=shared.background,
         breaker=breaker, clock=clock,
     )  # fmt: skip
@@ -299,6 +313,7 @@ def assemble(config: ThriftgateConfig, *, base_dir: Path, environ: Mapping[str, 
         ),
         embedder=embedder,
         cache=shared.cache,
+        withdrawals=shared.withdrawals,
         admission=admission,
         identity=identity,
         budgets=budgets,

@@ -21,6 +21,7 @@ from thriftgate.services.books.recording import Recorders
 from thriftgate.services.cache.deciding import decider_of
 from thriftgate.services.cache.service import CacheService
 from thriftgate.services.cache.settings import tier_policy_of
+from thriftgate.services.cache.withdrawing import Withdrawals
 from thriftgate.services.cascade.planning import Planner
 from thriftgate.services.checking.audit import CascadeAuditor
 from thriftgate.services.checking.judges import AgreementJudge, ModelJudge
@@ -55,6 +56,8 @@ class Shared:
     embedder: Embedder | None
     draw: Callable[[], float]
     outages: Outages
+    withdrawals: Withdrawals | None = None
+    """What takes answers out of the cache again."""
     embedder_model: EmbedderName = "local"
     """What `embedder` is called in the configuration."""
     steps: Callable[[str], frozenset[LadderStep]] = lambda _: frozenset()
@@ -169,4 +172,5 @@ def build_cache(name: str, config: RouteConfig, shared: Shared) -> CacheService 
         draw=shared.draw,
         background=shared.background,
         outages=shared.outages,
+        withdrawals=shared.withdrawals,
     )

@@ -41,6 +41,11 @@ def _queues(gateway: Gateway) -> list[QueueState]:
     queues: Mapping[str, ExportQueueState] = gateway.traces.states() if gateway.traces else {}
     return [
         QueueState("ledger", writer.waiting, 0, writer.dropped),
+        *(
+            [QueueState("cache_withdraw", gateway.withdrawals.waiting, 0, gateway.withdrawals.dropped)]
+            if gateway.withdrawals is not None and (gateway.withdrawals.waiting or gateway.withdrawals.dropped)
+            else ()
+        ),
         QueueState("budgets", gateway.budgets.waiting, 0, gateway.budgets.dropped),
         *(
             QueueState(f"{name} to Langfuse", queue.waiting, queue.refused, queue.dropped, _trouble(queue))

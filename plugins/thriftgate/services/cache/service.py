@@ -24,6 +24,7 @@ from thriftgate.services.cache.deciding import Decider
 from thriftgate.services.cache.looking import CacheLook, LookPlace
 from thriftgate.services.cache.pending import PendingEntry, Served
 from thriftgate.services.cache.settings import limits_of
+from thriftgate.services.cache.withdrawing import Withdrawals
 from thriftgate.services.checking.verification import CacheVerifier
 from thriftgate.services.request.background import BackgroundTasks
 from thriftgate.services.request.journal import Journal
@@ -74,6 +75,17 @@ ROOM = "room in the cache"
 """What is missing where answers are found and no new one is taken."""
 _TAKES_NOTHING = ("full", "refused")
 """Why a write fails whose look-up was answered; whatever else is wrong, the next look-up tells as well."""
+
+
+def withdrawals_of(cache: AnswerCache, outages: Outages) -> Withdrawals:
+    """What takes answers out of this cache."""
+    return Withdrawals(
+        cache,
+        missed=lambda cause: outages.missed(OUTAGE, cause, is_request=False),
+        answered=lambda: outages.answered(ROOM),
+    )
+
+
 UNAVAILABLE = "unavailable"
 """The outcome of a look-up that nobody answered; a miss is one that was."""
 
@@ -94,8 +106,10 @@ class CacheService:
         draw: Callable[[], float],
         background: BackgroundTasks,
         outages: Outages | None = None,
+        withdrawals: Withdrawals | None = None,
     ) -> None:
         self._outages = outages or Outages(clock)
+        self._withdrawals = withdrawals or withdrawals_of(cache, self._outages)
         self._config = config
         self._cache = cache
         self._embedder = embedder
@@ -147,18 +161,30 @@ class CacheService:
         found = await self._look.look(place, draw=self._draw(), may_check=may_check, is_relaxed=is_relaxed)
         pending.embedding, pending.decision, pending.neighbours = found.vector, found.decision, found.neighbours
         if found.exact is not None:
+            if self._is_refused(found.exact, pending):
+                return None
             return self._served(found.exact, DecisionKind.EXACT_HIT, similarity=1.0, confidence=None)
         if not isinstance(found.decision, Hit):
+            return None
+        entry = found.decision.entry
+        if self._is_refused(entry, pending):
             return None
         if found.is_checked and self.verifier is not None:
             self.verifier.check(request, found.decision, asked_at=pending.asked_at)
         return self._served(
-            found.decision.entry,
+            entry,
             DecisionKind.SEMANTIC_HIT,
             similarity=found.decision.similarity,
             confidence=found.decision.confidence,
             features=found.decision.features,
         )
+
+    def _is_refused(self, entry: CacheEntry, pending: PendingEntry) -> bool:
+        """Whether a guard has refused this answer, and it is only not gone yet; nothing is learned by it."""
+        if not self._withdrawals.are_refused(entry.scope, entry.entry_id):
+            return False
+        pending.decision, pending.neighbours = None, ()
+        return True
 
     def _served(
         self,
@@ -203,15 +229,11 @@ class CacheService:
             self._background.start("cache_compare", self._compare(request, pending, answer))
 
     def withdraw(self, scope: str, entry_id: str, writing: asyncio.Lock | None = None) -> None:
-        """Forget one entry of one scope, in the background; after what is being written of it under `writing`.
+        """Forget one entry of one scope, soon; after what is being written of it under `writing`.
 
         Only who found it, or had it kept, knows it: that is within its scope. Whoever replaced it has another id.
         """
-        self._background.start("cache_withdraw", self._withdraw(scope, entry_id, writing or asyncio.Lock()))
-
-    async def _withdraw(self, scope: str, entry_id: str, writing: asyncio.Lock) -> None:
-        async with writing:
-            await self._guarded(lambda: self._cache.purge(PurgeFilter(scope=scope, entry_id=entry_id)))
+        self._withdrawals.withdraw(scope, entry_id, writing)
 
     async def correct(
         self,

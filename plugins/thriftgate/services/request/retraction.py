@@ -2,7 +2,7 @@
 
 An answer is kept when it is there, and looked at when it goes out; of a stream either may come first.
 
-Failure behaviour: none of its own; what takes an answer back begins in the background, and may fail there.
+Failure behaviour: none of its own; what takes an answer back waits in a line of its own (`cache/withdrawing`).
 """
 
 from collections.abc import Callable

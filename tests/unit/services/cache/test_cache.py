@@ -1,5 +1,6 @@
 """The cache of a route: what it finds, what it keeps and for how long, and that it never stands in the way."""
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Any
@@ -18,7 +19,7 @@ from tests.fakes import (
     settle,
 )
 
-from thriftgate.caching.entries import CacheEntry
+from thriftgate.caching.entries import CacheEntry, PurgeFilter
 from thriftgate.caching.policy import FixedThreshold
 from thriftgate.config import CacheConfig
 from thriftgate.services.cache.deciding import FixedDecider
@@ -338,3 +339,35 @@ async def test_an_answer_that_was_cut_is_not_kept_whatever_the_limit(shop: Shop)
     cut = replace(ANSWER, choices=(replace(ANSWER.choices[0], finish_reason="length"),))
     assert await shop.serve(ask(QUESTION, params={"max_tokens": 5}), cut) == "miss"
     assert await shop.serve(ask(QUESTION, params={"max_tokens": 500})) == "miss"
+
+
+async def test_a_refused_answer_is_forgotten_however_much_runs_behind_the_requests() -> None:
+    shop = Shop()
+    await shop.serve(ask(QUESTION))
+    (entry,) = await shop.entries()
+    busy = Shop(limit=0)
+    await busy.store.store(entry)
+    busy.service.withdraw(entry.scope, entry.entry_id)
+    await settle()
+    assert await busy.entries() == []
+
+
+async def test_a_refused_answer_that_is_not_forgotten_yet_is_served_to_nobody(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go, purge = asyncio.Event(), shop.store.purge
+
+    async def purged_late(what: PurgeFilter) -> int:
+        await may_go.wait()
+        return await purge(what)
+
+    monkeypatch.setattr(shop.store, "purge", purged_late)
+    await shop.serve(ask(QUESTION))
+    (entry,) = await shop.entries()
+    shop.service.withdraw(entry.scope, entry.entry_id)
+    for question in (QUESTION, SIMILAR):
+        assert not isinstance(await shop.find(ask(question)), Served)
+        assert shop.outcome == "miss"
+    may_go.set()
+    await settle()
+    assert await shop.entries() == []
