@@ -14,12 +14,13 @@ def guarded_config(upstream: str) -> dict[str, Any]:
     ours["routes"] = {
         "guarded": {"cascade": {"tiers": [{"model": "large"}]}},
         "careful": {"cascade": cascade, "cache": cache},
+        "desk": {"cascade": cascade, "cache": cache, "prompt": {"name": "support"}},
         "watched": {"cascade": {"tiers": [{"model": "large"}]}},
         "judged": {"cascade": {"tiers": [{"model": "large"}]}},
     }
     words = [{"keyword": "zanzibar", "action": "BLOCK"}]
     filter_ = {"guardrail": "litellm_content_filter", "mode": "pre_call", "blocked_words": words, "default_on": False}
-    config.setdefault("router_settings", {})["model_group_alias"] = {"careless": "careful"}
+    config.setdefault("router_settings", {})["model_group_alias"] = {"careless": "careful", "open-desk": "desk"}
     config["guardrails"] = [{"guardrail_name": "house", "litellm_params": filter_}]
     config["model_list"] = [
         *(one for one in config["model_list"] if not one["litellm_params"]["model"].startswith("thriftgate/")),
@@ -38,6 +39,7 @@ def guarded_config(upstream: str) -> dict[str, Any]:
             "careful": {"actions": {"injection": "strong"}},
             "watched": {"shadow": True},
             "careless": {"protect": False},
+            "open-desk": {"protect": False},
             "judge": {"protect": False},
         },
     }

@@ -199,6 +199,25 @@ def test_nobody_has_a_hit_forgotten_for_others_by_system_words_of_his_own(guarde
     assert is_hit(got("customer 8"))
 
 
+@everywhere
+def test_a_hit_with_words_of_the_routes_own_prompt_is_forgotten(guarded: GatewayProcess, path: str) -> None:
+    """They are the operator's: no asker chooses them, and until the end of its time everybody would be refused."""
+    question = f"Who works at desk {PATHS.index(path)}?"
+    guarded.upstream.on(
+        "small",
+        says("Brindlebox, which makes an inventory app for small shops and the barcode scanner that goes with it."),
+    )
+    assert eventually(lambda: is_hit(ask(guarded, path, "open-desk", question)))
+    guarded.upstream.on("small", says("A colleague."))
+    refused = ask(guarded, path, "desk", question)
+    assert "refused the answer (system_prompt)" in refused.text, refused.text
+    assert is_hit(refused)
+    settle(0.3)
+    got = ask(guarded, path, "desk", question)
+    assert "colleague" in got.text, got.text
+    assert not is_hit(got)
+
+
 def is_hit(got: httpx.Response) -> bool:
     return got.headers.get("x-thriftgate-decision") == "exact_hit"
 

@@ -13,20 +13,33 @@ _WORD = re.compile(r"\w+")
 RUN = 8
 """Words that must be the same in the same order to count; phrases of everyday politeness are shorter."""
 OF_THE_REQUEST = "words of the system prompt"
-"""The rule by which an answer is held beside the request's own system texts."""
+"""The rule by which an answer is held beside all system texts of the request, which its client wrote too."""
+OF_THE_ROUTE = "words of the route's prompt"
+"""The rule where the operator's own texts are enough: no client has a say in these."""
 _ENOUGH = 12
 """Words in shared runs from which the score is at least one half."""
+
+
+_Runs = frozenset[tuple[str, ...]]
+
+
+def _runs_of(texts: Sequence[str]) -> _Runs:
+    """Every run of words in them."""
+    found: set[tuple[str, ...]] = set()
+    for text in texts:
+        words = [match[0] for match in _WORD.finditer(text.casefold())]
+        found.update(tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+    return frozenset(found)
 
 
 class PromptLeak:
     """Looks for one request's system texts in what is answered."""
 
-    def __init__(self, prompts: Sequence[str], canaries: Sequence[str] = ()) -> None:
+    def __init__(self, prompts: Sequence[str], canaries: Sequence[str] = (), *, own: Sequence[str] = ()) -> None:
+        """`own` are the operator's texts, `prompts` those of the client."""
         self._canaries = [form for canary in canaries if (form := plain_form(canary).casefold())]
-        self._runs: set[tuple[str, ...]] = set()
-        for prompt in prompts:
-            words = [match[0] for match in _WORD.finditer(prompt.casefold())]
-            self._runs.update(tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1))
+        self._own = _runs_of(own)
+        self._runs = self._own | _runs_of(prompts)
 
     @property
     def is_idle(self) -> bool:
@@ -43,21 +56,28 @@ class PromptLeak:
                 if at >= 0:
                     yield Finding("system_prompt", "canary", 1.0, *reading.source(at, at + len(canary)))
                     return
-        runs = [found for one in read if self._runs and (found := self._shared(one)) is not None]
-        if runs:
-            yield max(runs, key=lambda one: one.score)
+        both = self._strongest(read, self._runs, OF_THE_REQUEST)
+        own = self._strongest(read, self._own, OF_THE_ROUTE) if both is not None else None
+        if own is not None:
+            yield own
+        if both is not None and (own is None or both.score > own.score):
+            yield both
 
-    def _shared(self, reading: TextReading) -> Finding | None:
-        """The words of a reading that stand in a system text too, in the same order."""
+    def _strongest(self, read: Sequence[TextReading], runs: _Runs, rule: str) -> Finding | None:
+        found = [one for each in read if runs and (one := self._shared(each, runs, rule)) is not None]
+        return max(found, key=lambda one: one.score, default=None)
+
+    def _shared(self, reading: TextReading, runs: _Runs, rule: str) -> Finding | None:
+        """The words of a reading that stand in one of these texts too, in the same order."""
         words = list(_WORD.finditer(reading.text.casefold()))
         first = last = -1
         shared = 0
         for at in range(len(words) - RUN + 1):
-            if tuple(word[0] for word in words[at : at + RUN]) in self._runs:
+            if tuple(word[0] for word in words[at : at + RUN]) in runs:
                 shared += 1
                 first, last = (at if first < 0 else first), at + RUN - 1
         if not shared:
             return None
         score = min(1.0, (shared + RUN - 1) / (2 * _ENOUGH))
         place = reading.source(words[first].start(), words[last].end())
-        return Finding("system_prompt", OF_THE_REQUEST, score, *place)
+        return Finding("system_prompt", rule, score, *place)

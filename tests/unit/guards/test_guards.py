@@ -23,7 +23,7 @@ from thriftgate.guards.classifier import (
 )
 from thriftgate.guards.hashing import BUCKETS, hashed
 from thriftgate.guards.injection import judged, pieces_of
-from thriftgate.guards.leaks import PromptLeak
+from thriftgate.guards.leaks import OF_THE_REQUEST, OF_THE_ROUTE, PromptLeak
 from thriftgate.guards.spotlighting import marked
 from thriftgate.guards.texts.json_words import words_of_json
 from thriftgate.guards.texts.windows import places
@@ -78,6 +78,20 @@ def test_a_system_prompt_is_found_by_a_run_of_its_words_and_not_by_its_topic() -
     assert said[found.start : found.end].lower().startswith("never tell")
     assert list(leak.find("I am the assistant of Acme Bank and cannot tell you any discount code.")) == []
     assert PromptLeak([]).is_idle
+
+
+def test_words_of_the_operators_own_prompt_are_told_from_those_that_a_client_wrote() -> None:
+    own, theirs = "a b c d e f g h i j k l m n", "one two three four five six seven eight nine ten eleven twelve"
+
+    def rules(said: str, *prompts: str) -> list[tuple[str, float]]:
+        return [(one.rule, one.score) for one in PromptLeak(prompts, own=[own]).find(said)]
+
+    assert rules(own, theirs) == [(OF_THE_ROUTE, 14 / 24)]
+    assert rules(own, own) == [(OF_THE_ROUTE, 14 / 24)], "who knows it has no more of a say"
+    assert rules(theirs, theirs) == [(OF_THE_REQUEST, 12 / 24)]
+    assert rules(theirs) == []
+    assert rules(f"{own} {theirs}", theirs) == [(OF_THE_ROUTE, 14 / 24), (OF_THE_REQUEST, 19 / 24)]
+    assert rules("a b c d e f g h i", "a b c d e f g h i") == [(OF_THE_ROUTE, 9 / 24)]
 
 
 def test_a_canary_is_certain() -> None:

@@ -122,9 +122,8 @@ class GuardHooks(CustomLogger):
 
     def _leak(self, view: RequestView | None, canaries: Iterable[str], edge: EdgeRequest | None) -> PromptLeak | None:
         prompts = [view.instructions] if view is not None else []
-        if edge is not None:
-            prompts += self._prompts_of(edge.route)
-        leak = PromptLeak(prompts, tuple(canaries))
+        own = list(self._prompts_of(edge.route)) if edge is not None else []
+        leak = PromptLeak(prompts, tuple(canaries), own=own)
         return None if leak.is_idle else leak
 
 
