@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.safety.sets import data_folder, read_attacks, read_benign
+from evals.safety.shipped import explained
 from evals.safety.train import part_of, share
 
 from thriftgate.config.sections.guards import GuardsConfig
@@ -50,7 +51,7 @@ def planted(folder: Path) -> list[tuple[str, str, str]]:
 
 async def over(texts: Sequence[str], service: GuardService) -> list[bool]:
     """Whether each text is taken for an attack."""
-    worst = [(await service.explain(text)).worst for text in texts]
+    worst = [(await explained(text, service)).worst for text in texts]
     return [one is not None and one.score >= _COUNTS for one in worst]
 
 

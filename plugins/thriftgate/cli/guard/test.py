@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,9 @@ def _show(found: Mapping[str, Any], model: str) -> None:
         f"action: {found['action']}{' (shadow: findings are noted, nothing else)' if is_shadow else ''}", bold=True
     )
     for one in found["findings"]:
+        if "span" not in one:
+            click.echo(f"{one['guard']}: {one['rule']}")
+            continue
         start, end = one["span"]
         click.echo(
             f"{one['guard']}: {one['rule']}, score {one['score']:.2f}, characters {start}-{end}: {one['action']}"
@@ -114,13 +118,23 @@ async def _looked(
                 "findings": list(audit_lines(decision)),
                 "not_looked_at": [name for name, is_wanted in wanted.items() if is_wanted],
             }
-        decision = await service.request([Said(text, place)], policy)
-        told = await service.explain(text)
-        shown = sorted(zip(told.pieces, told.scores, strict=True), key=lambda one: -max(one[1], one[0].score))[:_SHOWN]
-        return {
+        if attacks is not None and policy.looks_for_attacks(place):
+            with suppress(Exception):  # it is named by the look
+                await attacks.warm_up()  # as long as that takes: nobody else waits here
+        decision, told = await service.explain(Said(text, place), policy)
+        found: dict[str, Any] = {
             "action": decision.action,
             "findings": list(audit_lines(decision)),
             **({"not_looked_at": ["judge"]} if policy.action("judge") != "off" else {}),
+        }
+        if told is None:
+            guard = "tools" if place == "tool" else "injection"
+            is_off = policy.action(guard) == "off"
+            why = f"`{guard}` is off" if is_off else "the text was refused before it was read"
+            return {**found, "pieces": [], "model": f"not asked: attacks are not looked for, as {why}"}
+        shown = sorted(zip(told.pieces, told.scores, strict=True), key=lambda one: -max(one[1], one[0].score))[:_SHOWN]
+        return {
+            **found,
             "score": round(told.worst.score, 4) if told.worst else 0.0,
             "pieces": [
                 {"start": one.start, "end": one.end, "layer": one.layer, "score": round(one.score, 4),
@@ -128,7 +142,7 @@ async def _looked(
                  **({"with_vector": round(score, 4)} if one.text in told.asked else {})}
                 for one, score in shown
             ],
-            "model": _asked(told, by_words=attacks is None),
+            "model": _asked(told, is_left_out=embedding is None),
         }  # fmt: skip
     finally:
         for one in (embedder, attacks):
@@ -136,9 +150,10 @@ async def _looked(
                 await one.close()
 
 
-def _asked(told: "Explanation", *, by_words: bool) -> str:
-    if by_words:
-        return "not there; what counts is by words alone"
+def _asked(told: "Explanation", *, is_left_out: bool) -> str:
+    if not told.has_model:
+        why = "left out (--words-only)" if is_left_out else "there is none (`guards.injection.model` is none)"
+        return f"{why}; what counts is by words alone"
     if told.failure is not None:
         return f"failed ({type(told.failure).__name__}); what counts is by words alone"
     if not told.asked:

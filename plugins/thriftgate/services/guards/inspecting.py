@@ -17,13 +17,14 @@ from dataclasses import dataclass, replace
 from thriftgate.guards.addresses import foreign_links
 from thriftgate.guards.classifier import Classifier
 from thriftgate.guards.findings import Finding
-from thriftgate.guards.injection import Piece, judged, most_suspect, pieces_of, score_beside, undecided
+from thriftgate.guards.injection import Piece, judged, most_suspect, pieces_of, undecided
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.guards.texts.readings import literal_readings, readings
 from thriftgate.guards.toxicity import toxic
 from thriftgate.ports import Embedder, PrivacyAnalyzer
 from thriftgate.privacy.findings import Text
 from thriftgate.services.guards.decisions import Acted, Decision
+from thriftgate.services.guards.explaining import Explanation, Watched, explanation
 from thriftgate.services.guards.judging import GuardJudge, JudgedRequest
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
 from thriftgate.services.guards.vectors import AttackModel, KnownAttacks
@@ -67,21 +68,6 @@ class _Reading:
     """Those whose vector can decide."""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Everything about one text."""
-
-    pieces: Sequence[Piece]
-    """Every window of every reading."""
-    scores: Sequence[float]
-    """Of each piece, as it counts."""
-    asked: frozenset[str]
-    """The windows that the model of attacks was asked about."""
-    worst: Finding | None
-    failure: Exception | None
-    """Why the model could not be asked."""
-
-
 class GuardService:
     """All guards."""
 
@@ -114,8 +100,12 @@ class GuardService:
         *,
         whose: JudgedRequest | None = None,
         may_ask: bool = True,
+        watched: Watched | None = None,
     ) -> Decision:
-        """Look at a request; with `may_ask` also by the judge model, whose calls are booked as made for `whose`."""
+        """Look at a request; with `may_ask` also by the judge model, whose calls are booked as made for `whose`.
+
+        `watched` is told what was read of its one text, which is read whether or not it was before.
+        """
         found: list[Acted] = []
         failed: set[str] = set()
         total = sum(len(one.text) for one in texts)
@@ -129,16 +119,16 @@ class GuardService:
         listing = self._lists_of("input", policy)
         listed, to_list = self._known_of(((key, one.text) for one, key in looked if listing), _DENY)
         suspects = {key: one.text for one, key in looked if policy.looks_for_attacks(one.place)}
-        attacks, to_read = self._known_of(suspects.items(), b"")
+        attacks, to_read = self._known_of(suspects.items(), b"") if watched is None else ({}, suspects)
         only_hidden = ((key, one.text) for one, key in looked if key not in suspects and _may_hide(one.place, policy))
         hidden, to_uncover = self._known_of(only_hidden, _HIDDEN)
         is_heavy = _cost(to_list) + _cost(to_read) + _cost(to_uncover) > _LONG
         new, uncovered, read = await beside_loop(
-            lambda: (self._listed(to_list), _uncovered(to_uncover), self._read(to_read)), is_heavy=is_heavy
+            lambda: (self._listed(to_list), _uncovered(to_uncover), self._read(to_read, watched)), is_heavy=is_heavy
         )
         listed |= self._kept(new, _DENY)
         hidden |= self._kept({key: one for key, one in uncovered.items() if not isinstance(one, Exception)}, _HIDDEN)
-        judged_now, unsure, reason = await self._judged(read)
+        judged_now, unsure, reason = await self._judged(read, watched)
         attacks |= judged_now
         self._kept({key: one for key, one in judged_now.items() if key not in unsure}, b"")
         if reason is not None:
@@ -222,17 +212,11 @@ class GuardService:
         if self._judge is not None:
             await self._judge.drain(patience)
 
-    async def explain(self, text: str) -> Explanation:
-        """How one text is judged for attacks, for `thriftgate guard test`."""
-        classifier, threshold = self._injection(), self.policies.config.injection.threshold
-        pieces, _ = pieces_of(text, classifier)
-        if self._model is None:
-            scores = [one.score for one in pieces]
-            return Explanation(pieces, scores, frozenset(), judged(pieces, classifier), None)
-        looked = await self._model.look_at({b"": undecided(pieces, classifier, threshold)})
-        scores = [score_beside(one, classifier, looked.vectors.get(one.text), threshold) for one in pieces]
-        worst = judged(pieces, classifier, looked.vectors, threshold)
-        return Explanation(pieces, scores, frozenset(looked.vectors), worst, looked.failure)
+    async def explain(self, one: Said, policy: GuardPolicy) -> tuple[Decision, Explanation | None]:
+        """What is decided of one text, and how it is judged for attacks; None where it is not."""
+        watched = Watched()
+        decision = await self.request([one], policy, watched=watched)
+        return decision, explanation(watched, self._injection(), self.policies.config.injection.threshold)
 
     def _lists_of(self, where: str, policy: GuardPolicy) -> dict[str, str]:
         """The deny lists that count there, with what follows."""
@@ -249,7 +233,7 @@ class GuardService:
             found[key] = tuple(finding for one in self.policies.lists.values() for finding in one.find(read))
         return found
 
-    def _read(self, texts: Mapping[bytes, str]) -> dict[bytes, _Reading | Exception]:
+    def _read(self, texts: Mapping[bytes, str], watched: Watched | None) -> dict[bytes, _Reading | Exception]:
         """What can decide of each text, and what was hidden; a text that cannot be read spoils no other."""
         found: dict[bytes, _Reading | Exception] = {}
         threshold = self.policies.config.injection.threshold
@@ -262,12 +246,14 @@ class GuardService:
             else:
                 # All of them: which of a request's windows are left without a vector is said where they are counted.
                 some = undecided(pieces, classifier, threshold) if self._model is not None else ()
+                if watched is not None:
+                    watched.pieces = pieces
                 kept = dict.fromkeys((*some, *most_suspect(pieces, _LOUDEST)))
                 found[key] = _Reading(tuple(kept), hidden, some)
         return found
 
     async def _judged(
-        self, read: Mapping[bytes, _Reading | Exception]
+        self, read: Mapping[bytes, _Reading | Exception], watched: Watched | None
     ) -> tuple[dict[bytes, _Findings], frozenset[bytes], Exception | None]:
         """What is hidden in each text and the worst of it, whatever the scores; of which not all is known, and why."""
         good = {key: one for key, one in read.items() if not isinstance(one, Exception)}
@@ -277,6 +263,8 @@ class GuardService:
         if self._model is not None:
             looked = await self._model.look_at({key: one.undecided for key, one in good.items()})
             vectors, unsure, reason = looked.vectors, looked.missing, looked.failure or reason
+            if watched is not None:
+                watched.looked = looked
         near: Mapping[bytes, Finding] = {}
         if self._known is not None:
             try:
