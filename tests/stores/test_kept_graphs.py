@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from thriftgate.errors import StoreUnavailableError
+from thriftgate.stores import kept_graphs
 from thriftgate.stores.kept_graphs import GraphBuilding, kept_graph, weights_of
 from thriftgate.stores.minilm.embedder import EncoderEmbedder
 
@@ -125,6 +126,14 @@ def endless(builds: Any, tmp_path: Path) -> Callable[[], bytes]:
     """A build that says that it has begun, and never ends; its pipe is closed when its process is gone."""
     os.mkfifo(tmp_path / "told")
     return partial(builds.build_for_ever, str(tmp_path), os.getpid())
+
+
+def test_a_build_that_hangs_is_ended_and_is_not_begun_here_where_nobody_could_end_it(
+    builds: Any, graph: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_graphs, "_PATIENCE", 0.2)
+    with pytest.raises(StoreUnavailableError, match="took longer"):
+        kept_graph(graph, partial(builds.build_for_ever, str(tmp_path), os.getpid()))
 
 
 def test_a_build_that_is_stopped_ends_at_once_and_is_not_begun_here(

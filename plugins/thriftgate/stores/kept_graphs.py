@@ -7,8 +7,9 @@ It is built in a process that then ends: what a build needs beside its graph wou
 its modules from where this one does, and from no other folder.
 
 Failure behaviour: files that are damaged are built anew; where none can be written, or no process started, each start
-builds its own. A process that fails is one warning with its exit code. After `GraphBuilding.stop` nothing is built any
-more: a StoreUnavailableError.
+builds its own. A process that fails is one warning with its exit code. One that is not done after two minutes is ended,
+and that is a StoreUnavailableError: a build that hangs would do so here as well, where nobody could end it. After
+`GraphBuilding.stop` nothing is built any more: a StoreUnavailableError.
 """
 
 import contextlib
@@ -54,7 +55,10 @@ class GraphBuilding:
             raise StoreUnavailableError("a model is no longer built: the gateway stops")
 
     def run(self, path: Path, build: Callable[[], bytes]) -> None:
-        """Build and keep a graph in a process of its own. Raises OSError where none can be started."""
+        """Build and keep a graph in a process of its own.
+
+        Raises OSError where none can be started, and StoreUnavailableError when it does not end.
+        """
         with self._lock:
             self.go_on()
             process = _process()
@@ -64,6 +68,8 @@ class GraphBuilding:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
+            self.go_on()
+            raise StoreUnavailableError(f"building {path.name} took longer than {_PATIENCE:g} s") from None
         finally:
             with self._lock:
                 self._processes.discard(process)

@@ -1,17 +1,17 @@
 """Vectors of what is suspect: by the model of attacks, and by the embedder beside attacks that the operator knows.
 
 Failure behaviour: of a model of attacks that cannot be run, or that is silent for ten seconds, the windows have no
-vectors, which is said with the reason (`Looked`); beside known attacks it is raised. After a silence nobody is asked
-for ten seconds. A request whose texts have more windows that need one than `MOST_WINDOWS` is such a failure for those
-that are left: the most suspect ones come first.
+vectors, which is said with the reason (`Looked`); beside known attacks it is raised. Ten seconds those wait who ask
+when it begins to hang, as while a process that builds its graph does. From then on nobody waits until it answers: every
+ten seconds it is asked once more, and no request waits for that. A request whose texts have more windows that need one
+than `MOST_WINDOWS` is such a failure for those that are left: the most suspect ones come first.
 """
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from thriftgate.errors import StoreUnavailableError
 from thriftgate.guards.findings import Finding
@@ -27,7 +27,7 @@ _AT_ONCE = 16
 _SILENCE = 10.0
 """Seconds without any answer after which an embedder hangs: a call takes a fifth of one on a free core."""
 _PAUSE = 10.0
-"""Seconds after a silence in which nobody waits for it."""
+"""Seconds after which one that hangs is asked once more."""
 _EMBEDDED = 4
 """Windows of one text that are compared with known attacks: the most suspect ones."""
 _QUIET = 0.03
@@ -78,7 +78,8 @@ class _Patiently:
         self._embedder = embedder
         self._clock = clock
         self._patience = Patience()
-        self._away_until = -math.inf
+        self._hung: tuple[float, asyncio.Future[Any]] | None = None
+        """What it does not answer, and when it was asked that."""
 
     async def embed(self, texts: Sequence[str]) -> AsyncGenerator[Mapping[str, Vector]]:
         """The vectors by their texts, as they come. Raises what the embedder does, and StoreUnavailableError."""
@@ -87,16 +88,43 @@ class _Patiently:
             yield dict(zip(some, await self._rows(some), strict=True))
 
     async def _rows(self, texts: Sequence[str]) -> Iterable[Vector]:
-        if self._clock() < self._away_until:
-            raise StoreUnavailableError("the embedder was silent a moment ago")
-        call = asyncio.ensure_future(self._embedder.embed(texts))
+        if self._is_hanging(texts):
+            raise StoreUnavailableError("the embedder has not answered since a while ago")
+        call = self._asked(texts)
+        is_left = False
         try:
             if await self._patience.silent(cast("asyncio.Future[object]", call), _SILENCE, clock=self._clock):
-                self._away_until = self._clock() + _PAUSE
+                is_left = self._hung is None
+                if is_left:
+                    self._hung = self._clock(), call
                 raise StoreUnavailableError("the embedder is silent")
             return call.result()
         finally:
-            call.cancel()
+            if not is_left:
+                call.cancel()
+
+    def _is_hanging(self, texts: Sequence[str]) -> bool:
+        if self._hung is None:
+            return False
+        since, call = self._hung
+        if call.done():
+            self._hung = None
+            return False
+        if self._clock() >= since + _PAUSE:
+            call.cancel()  # that one may be lost
+            self._hung = self._clock(), self._asked(texts[:1])
+        return True
+
+    def _asked(self, texts: Sequence[str]) -> "asyncio.Future[Any]":
+        call = asyncio.ensure_future(self._embedder.embed(texts))
+        call.add_done_callback(_seen)
+        return call
+
+
+def _seen(call: "asyncio.Future[Any]") -> None:
+    """Whether or not anybody waits for it, its error was looked at."""
+    if not call.cancelled():
+        call.exception()
 
 
 class KnownAttacks:

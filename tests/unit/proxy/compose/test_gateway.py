@@ -131,19 +131,37 @@ class Model:
         await self.may_load.wait()
 
 
-async def test_a_gateway_is_ready_when_the_model_of_attacks_is_loaded() -> None:
-    one, model = gateway([], frozenset()), Model()
-    starting = replace(
-        one,
+def starting_with(model: Model) -> Gateway:
+    return replace(
+        gateway([], frozenset()),
         guards=cast("Any", SimpleNamespace(model=model)),
         upkeep=cast("Any", SimpleNamespace(start=lambda: None)),
         privacy=None,
         embedder=None,
         cache=None,
     )
+
+
+async def test_a_gateway_is_ready_when_the_model_of_attacks_is_loaded() -> None:
+    model = Model()
+    starting = starting_with(model)
     starting.start()
     ready = asyncio.create_task(starting.loaded())
     await asyncio.sleep(0)
     assert not ready.done()
     model.may_load.set()
     await ready
+
+
+def test_a_model_that_hangs_while_it_is_loaded_keeps_no_client_out_for_more_than_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def start() -> float:
+        starting = starting_with(Model())
+        starting.start()
+        await starting.loaded()
+        return asyncio.get_running_loop().time()
+
+    with caplog.at_level("WARNING"):
+        assert run_in_virtual_time(start()) == pytest.approx(60.0)
+    assert "the model of attacks is not there after 60 seconds" in caplog.text

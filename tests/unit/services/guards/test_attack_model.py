@@ -15,6 +15,7 @@ from thriftgate.errors import GuardUnavailableError, StoreUnavailableError
 from thriftgate.guards.classifier import Classifier, VectorWeights, shipped_classifier
 from thriftgate.services.guards import vectors
 from thriftgate.services.guards.decisions import Decision, audit_lines
+from thriftgate.services.guards.explaining import Explanation
 from thriftgate.services.guards.inspecting import GuardService, Said
 from thriftgate.services.guards.policies import GuardPolicies
 from thriftgate.services.guards.vectors import KnownAttacks
@@ -147,15 +148,23 @@ async def test_of_more_windows_than_a_request_may_have_the_most_suspect_are_look
 async def test_what_is_explained_says_which_windows_the_model_was_asked_about_and_why_it_could_not_be() -> None:
     model = Numbers()
     one = service(model, with_numbers(1.5))
-    told = await one.explain(MIDDLE)
+    told = await explained(one, MIDDLE)
     assert told.asked == {MIDDLE}
     assert told.worst is not None
     assert told.worst.score == max(told.scores)
     model.is_away = True
-    away = await one.explain(MIDDLE)
+    away = await explained(one, MIDDLE)
     assert (away.asked, type(away.failure)) == (frozenset(), StoreUnavailableError)
     assert away.worst is not None
     assert away.worst.score == max(piece.score for piece in away.pieces)
+
+
+async def explained(one: GuardService, text: str) -> Explanation:
+    policy = one.policies.policy_of("any")
+    assert policy is not None
+    told = (await one.explain(Said(text, "user"), policy))[1]
+    assert told is not None
+    return told
 
 
 def long_text(windows: int) -> str:
@@ -172,7 +181,7 @@ async def test_every_window_of_one_text_that_the_model_can_decide_about_is_asked
     decision = await look(one, text)
     assert (decision.failed, len(decision.found)) == ((), 1)
     assert len(model.asked) == 20
-    told = await one.explain(text)
+    told = await explained(one, text)
     assert told.asked == set(model.asked)
 
 
@@ -236,15 +245,36 @@ def test_a_model_that_hangs_holds_no_request_for_long_and_the_next_ones_not_at_a
         first = now()
         assert (await look(one, CLOSE)).failed == ("injection",)
         assert now() - first == pytest.approx(10.0, abs=0.1)
-        again = now()
-        assert (await look(one, CLOSE)).failed == ("injection",)
-        assert now() == again
+        for _ in range(30):  # as long as it hangs, and not ten seconds of every twenty
+            again = now()
+            assert (await look(one, CLOSE)).failed == ("injection",)
+            assert now() == again
+            await asyncio.sleep(7)
         model.is_hanging = False
         await asyncio.sleep(10.1)
+        assert (await look(one, CLOSE)).failed == ("injection",), "it is asked again, and nobody waits for that"
+        await asyncio.sleep(1)
         assert (await look(one, CLOSE)).failed == ()
-        assert model.asked == [CLOSE]
+        assert model.asked == [CLOSE, CLOSE]
 
     run_in_virtual_time(hang())
+
+
+def test_a_model_that_has_answered_at_last_is_asked_again_at_once() -> None:
+    """As when its graph is there."""
+
+    async def late() -> None:
+        model = Numbers()
+        model.seconds = 25.0
+        one = service(model, with_numbers(30.0))
+        both = await asyncio.gather(look(one, CLOSE), look(one, MIDDLE))
+        assert [one.failed for one in both] == [("injection",)] * 2
+        assert (await look(one, CLOSE)).failed == ("injection",)
+        model.seconds = 0.0
+        await asyncio.sleep(15.5)
+        assert (await look(one, CLOSE)).failed == ()
+
+    run_in_virtual_time(late())
 
 
 def test_an_embedder_that_hangs_beside_known_attacks_is_not_waited_for_either() -> None:
