@@ -1,6 +1,7 @@
 """The order of waiting texts, their company, and the memory of recent vectors: pure, so tested by properties."""
 
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -60,6 +61,30 @@ def test_one_question_is_in_the_next_round_whatever_a_bulk_caller_brought(bulk: 
     queue.add(1, ["where is my order?"])
     following = [queue.next_round(max_texts=max_texts, max_bytes=1_000) for _ in range(2)]
     assert 1 in {queued.caller for batch in following for queued in batch}
+
+
+@given(st.integers(1, 40), st.integers(1, 8), st.integers(1, 30))
+def test_who_has_had_nothing_does_not_wait_behind_many_who_had_something(
+    bulk: int, max_texts: int, rounds: int
+) -> None:
+    queue = filled([["warm-up"] * 500] * bulk)
+    for _ in range(2 * bulk + rounds):
+        queue.next_round(max_texts=max_texts, max_bytes=1_000)
+    queue.add(bulk, ["where is my order?"])
+    following = [queue.next_round(max_texts=max_texts, max_bytes=1_000) for _ in range(2)]
+    assert bulk in {queued.caller for batch in following for queued in batch}
+
+
+@given(st.integers(1, 3))
+def test_who_waits_has_a_text_in_every_second_round_however_many_are_new(max_texts: int) -> None:
+    queue = filled([["warm-up"] * 500])
+    taken = [queue.next_round(max_texts=max_texts)]
+    for caller in range(1, 40):
+        for number in range(4):
+            queue.add(caller * 10 + number, ["new"])
+        taken.append(queue.next_round(max_texts=max_texts))
+    has_some = [any(queued.caller == 0 for queued in batch) for batch in taken]
+    assert all(one or other for one, other in pairwise(has_some))
 
 
 @given(callers_texts, st.integers(0, 5))

@@ -12,6 +12,8 @@ from thriftgate.stores.minilm.embedder import EncoderEmbedder
 from thriftgate.stores.minilm.model import MAX_TOKENS, SentenceModel
 from thriftgate.stores.wheel_files import EmbedderFiles
 
+_ROUND_BYTES = 1_000
+"""One window of a long text, or two: whoever has a single one waits behind so much."""
 GRAPH_REVISION = 1
 """Goes up with every change of the graph."""
 
@@ -32,6 +34,7 @@ class Defender(EncoderEmbedder):
             lambda building: _loaded(files, graph, threads, building),
             fingerprint=fingerprint_of_defender(files),
             cache_size=cache_size,
+            round_bytes=_ROUND_BYTES,
         )
 
 

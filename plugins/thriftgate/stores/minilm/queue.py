@@ -1,8 +1,10 @@
 """In what order, and in which company, waiting texts are embedded.
 
-Two decisions, both pure. Callers take turns: a round takes one text of each after the other, so a question of one
-text is never stuck behind a warm-up of ten thousand. And within a round only texts of about equal length are
-computed together: padding costs as much as words, and on a CPU a batch is hardly cheaper than its parts.
+Three decisions, all pure. Callers take turns: a round takes one text of each after the other, so a question of one
+text is never stuck behind a warm-up of ten thousand. Who has had nothing yet comes before who has had something, so
+that it is not stuck behind many callers with much either; of these one has a text in every second round at least. And
+within a round only texts of about equal length are computed together: padding costs as much as words, and on a CPU a
+batch is hardly cheaper than its parts.
 """
 
 from collections import deque
@@ -34,15 +36,22 @@ class QueuedText(Generic[CallerT]):
     text: str
 
 
+_Line = deque[tuple[CallerT, deque[QueuedText[CallerT]]]]
+
+
 class TextQueue(Generic[CallerT]):
     """Texts that wait, by caller. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[CallerT, deque[QueuedText[CallerT]]]] = deque()
+        self._new: _Line[CallerT] = deque()
+        """Callers of whom no text was taken yet."""
+        self._waiting: _Line[CallerT] = deque()
+        self._is_owed = False
+        """Those that wait had nothing of the latest round."""
 
     def add(self, caller: CallerT, texts: Sequence[str]) -> None:
         """A caller joins the end of the line with its texts (at least one)."""
-        self._waiting.append((caller, deque(QueuedText(caller, place, text) for place, text in enumerate(texts))))
+        self._new.append((caller, deque(QueuedText(caller, place, text) for place, text in enumerate(texts))))
 
     def next_round(self, *, max_texts: int = ROUND_TEXTS, max_bytes: int = ROUND_BYTES) -> list[QueuedText[CallerT]]:
         """The texts to embed now: one of each caller in turn, until the round is full. Empty when none wait.
@@ -51,25 +60,31 @@ class TextQueue(Generic[CallerT]):
         """
         batch: list[QueuedText[CallerT]] = []
         room = max_bytes
-        while self._waiting and len(batch) < max_texts:
-            caller, texts = self._waiting[0]
+        first = self._waiting if self._is_owed and self._waiting else None
+        self._is_owed = bool(self._waiting)
+        while len(batch) < max_texts and (line := first or self._new or self._waiting):
+            caller, texts = line[0]
             if batch and _bytes_of(texts[0].text) > room:
                 break
+            self._is_owed = self._is_owed and line is not self._waiting
+            first = None
             queued = texts.popleft()
             batch.append(queued)
             room -= _bytes_of(queued.text)
-            self._waiting.popleft()
+            line.popleft()
             if texts:
                 self._waiting.append((caller, texts))
         return batch
 
     def drop(self, caller: CallerT) -> None:
         """Forget what still waits of a caller."""
+        self._new = deque(entry for entry in self._new if entry[0] is not caller)
         self._waiting = deque(entry for entry in self._waiting if entry[0] is not caller)
 
     def drain(self) -> list[CallerT]:
         """Every caller that still waits; nobody does afterwards."""
-        callers = [caller for caller, _ in self._waiting]
+        callers = [caller for line in (self._waiting, self._new) for caller, _ in line]
+        self._new.clear()
         self._waiting.clear()
         return callers
 
