@@ -62,9 +62,9 @@ class CacheVerifier:
 
     def check(self, request: ChatRequest, hit: Hit, *, asked_at: float | None = None) -> None:
         """Ask afresh, beside the request that began at `asked_at`, whether a hit that is served is right."""
-        if hit.must_be_checked:
+        has_begun = self.background.start("cache_verify", self._verify(request, hit, asked_at))
+        if has_begun and hit.must_be_checked:
             self.decider.check_begun()
-        self.background.start("cache_verify", self._verify(request, hit, asked_at))
 
     async def compare(
         self,

@@ -1,7 +1,8 @@
 """Tells an operator's webhook what happened, beside the requests.
 
 Failure behaviour: a post that fails (no connection, a status that is not 2xx) is tried again with growing pauses, five
-times in all; then it is given up, counted and logged. Nothing is raised.
+times in all; then it is given up, counted and logged, as it is at once where too much runs behind the requests.
+Nothing is raised.
 """
 
 import asyncio
@@ -38,8 +39,9 @@ class Alerts:
         """Post an event, soon."""
         account = event["account"]
         logger.warning("%s: %s %s, %s", event["event"], account["kind"], account["name"], event["window"])
-        if self._post is not None:
-            self._background.start("webhook", self._deliver(self._post, event))
+        if self._post is not None and not self._background.start("webhook", self._deliver(self._post, event)):
+            self.given_up += 1
+            logger.error("the webhook was not told of %s: too much runs behind the requests", event["event"])
 
     async def _deliver(self, post: Callable[[Mapping[str, Any]], Awaitable[bool]], event: Mapping[str, Any]) -> None:
         for pause in (*PAUSES, None):

@@ -1,8 +1,9 @@
 """Work that nobody waits for (stores, audits, verifications), and work that the others do not wait for.
 
 Failure behaviour: a task that fails is counted and logged by its name and the error's class, never by its
-content. Above `limit` running tasks new ones are dropped and counted: background work may never pile up in front
-of requests. `drain()` waits for what is under way and cancels the rest.
+content. Above `limit` running tasks new ones are dropped and counted, and the log tells of the first, the second, the
+fourth and so on: background work may never pile up in front of requests. What must be done all the same has a line of
+its own. `drain()` waits for what is under way and cancels the rest.
 """
 
 import asyncio
@@ -39,6 +40,9 @@ class BackgroundTasks:
         """Run `work` beside the request, unless too much is running; `name` is a fixed word for logs and counters."""
         if len(self._tasks) >= self._limit:
             self.dropped[name] += 1
+            lost = self.dropped[name]
+            if lost & (lost - 1) == 0:
+                logger.warning("too much runs behind the requests: %s was left out %d times so far", name, lost)
             work.close()
             return False
         task = asyncio.create_task(self._run(name, work), name=f"thriftgate:{name}")

@@ -102,8 +102,10 @@ class StandingWatch:
         """What was seen last; has a new look taken in the background when it is time."""
         now = self._clock.monotonic()
         if not self._is_looking and now - self._looked_at >= EVERY:
-            self._is_looking, self._looked_at = True, now
-            self._background.start("metrics_standings", self._look())
+            self._looked_at = now
+            self._is_looking = True
+            if not self._background.start("metrics_standings", self._look()):
+                self._is_looking = False  # too much runs: it is tried again when it is time
         return self._standings if now - self._seen_at < STALE else ()
 
     async def _look(self) -> None:

@@ -65,7 +65,7 @@ class Remembering:
 class Setup:
     """A verifier with everything around it."""
 
-    def __init__(self, *, share: float = 1.0, judge: Judge | None = None) -> None:
+    def __init__(self, *, share: float = 1.0, judge: Judge | None = None, limit: int = 200) -> None:
         agreement = AgreementJudge(FakeEmbedder())
         self.clock = FakeClock()
         self.completer = FakeCompleter()
@@ -73,7 +73,7 @@ class Setup:
         self.decider = Remembering()
         self.ledger = MemoryLedger()
         self.elsewhere: list[list[RequestRecord]] = []
-        self.background = BackgroundTasks()
+        self.background = BackgroundTasks(limit=limit)
         self.verifier = CacheVerifier(
             route="support",
             baseline_model="large",
@@ -158,6 +158,9 @@ async def test_of_the_first_checks_those_count_that_were_begun() -> None:
     other.after_hit()
     await other.background.drain()
     assert other.decider.begun == 0
+    busy = Setup(limit=0)
+    busy.after_hit(replace(HIT, must_be_checked=True))
+    assert busy.decider.begun == 0, "there was no room for it"
 
 
 async def test_outside_the_budget_nothing_is_asked() -> None:

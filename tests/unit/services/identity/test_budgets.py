@@ -230,3 +230,13 @@ async def test_a_webhook_is_tried_five_times(failures: int, given_up: int) -> No
 async def test_without_a_webhook_an_event_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
     Alerts(None, BackgroundTasks()).tell(EVENT)
     assert "soft_budget_used_up: key k, 2026-11" in caplog.text
+
+
+async def test_an_event_that_there_is_no_room_to_post_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    async def post(event: Mapping[str, Any]) -> bool:
+        return True
+
+    alerts = Alerts(post, BackgroundTasks(limit=0))
+    alerts.tell(EVENT)
+    assert alerts.given_up == 1
+    assert "the webhook was not told of soft_budget_used_up" in caplog.text

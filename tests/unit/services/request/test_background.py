@@ -47,10 +47,14 @@ async def test_work_runs_beside_its_caller_until_it_is_done() -> None:
     assert work.finished == 1
 
 
-async def test_above_the_limit_work_is_dropped_and_counted_until_there_is_room_again() -> None:
+async def test_above_the_limit_work_is_dropped_counted_and_told_until_there_is_room_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     work, tasks = Work(), BackgroundTasks(limit=2)
     for _ in range(5):
         tasks.start("work", work())
+    said = [record.getMessage().rpartition(": ")[2] for record in caplog.records]
+    assert said == ["work was left out 1 times so far", "work was left out 2 times so far"]
     await settle()
     assert (work.started, tasks.dropped["work"]) == (2, 3)
     work.release.set()

@@ -1,5 +1,6 @@
 """What is counted of a request, that workers add up, and what Prometheus is told."""
 
+import asyncio
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -357,3 +358,22 @@ async def test_standings_are_looked_up_behind_the_scrape_and_forgotten_when_they
     clock.advance(STALE)
     assert watch.standings() == ()
     await background.drain()
+
+
+async def test_a_look_that_too_much_work_left_no_room_for_is_taken_the_next_time() -> None:
+    """It counted as under way for ever, and the figures of promises were gone after a quarter of an hour."""
+    clock, background = FakeClock(), BackgroundTasks(limit=1)
+    busy = asyncio.Event()
+
+    async def read() -> Sequence[RouteStanding]:
+        return [standing(None)]
+
+    watch = StandingWatch(read, background, clock)
+    background.start("busy", busy.wait())
+    assert watch.standings() == ()
+    busy.set()
+    await background.drain()
+    clock.advance(EVERY)
+    watch.standings()
+    await background.drain()
+    assert len(watch.standings()) == 1
