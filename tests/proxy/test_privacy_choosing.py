@@ -27,12 +27,18 @@ def auto_router(name: str, *asked: str, **settings: Any) -> dict[str, Any]:
 def choosing_config(upstream: str) -> dict[str, Any]:
     config = gateway_config(upstream)
     ours = config["callback_settings"]["thriftgate"]
-    ours["routes"] = {"watched": {"cascade": {"tiers": [{"model": "mixed"}]}}}
+    ours["routes"] = {
+        "watched": {"cascade": {"tiers": [{"model": "mixed"}]}},
+        "at-home": {"cascade": {"tiers": [{"model": "home"}, {"model": "large"}]}},
+    }
     config["model_list"] = [
         *(everywhere(name, upstream) for name in ("open-small", "open-large", "large", "home")),
         auto_router("mixed", "large"),
         auto_router("open-only", "open-small", "open-large"),
-        route("watched"),
+        # Another model says which one to ask: it reads what is asked.
+        auto_router("asks-first", "large", classifier_type="llm", classifier_llm_config={"model": "open-small"}),
+        everywhere("large-too", upstream),
+        route("watched"), route("at-home"),
     ]  # fmt: skip
     config["router_settings"] = {
         **config.get("router_settings", {}),
@@ -46,7 +52,10 @@ def choosing_config(upstream: str) -> dict[str, Any]:
     ours["privacy"] = {
         "key": KEY,
         "private_models": ["home"],
-        "models": {name: {"protect": False} for name in unprotected},
+        "models": {
+            **{name: {"protect": False} for name in unprotected},
+            **{name: {"entities": {"IBAN_CODE": "private"}} for name in ("home", "at-home")},
+        },
     }
     return config
 
@@ -61,7 +70,8 @@ def process(provider_server: HTTPServer) -> Iterator[GatewayProcess]:
 @pytest.fixture
 def gateway(process: GatewayProcess) -> GatewayProcess:
     process.upstream.forget()
-    process.upstream.on("large", says("See <EMAIL_ADDRESS_1>."))
+    for name in ("large", "large-too"):
+        process.upstream.on(name, says("See <EMAIL_ADDRESS_1>."))
     for name in ("open-small", "open-large"):
         process.upstream.on(name, says("Here."))
     return process
@@ -111,9 +121,29 @@ def test_a_session_that_litellm_binds_to_an_auto_router_takes_no_unprotected_req
     gateway.upstream.forget()
     helper = {**session, "x-claude-code-agent-id": "helper-1"}
     got = gateway.post(path, body_of(path, "open-large", MAILED), CLIENT_KEY, **helper)
-    assert MAIL not in seen(gateway, "large"), got.text
-    assert got.status_code in {200, 400}, got.text
-    assert MAIL not in got.text
+    assert gateway.upstream.asked("large") == [], got.text
+    assert "".join(spoken(got)) == "Here.", "it is asked of what it named"
+    gateway.upstream.forget()
+    protected = gateway.post(path, body_of(path, "large-too", MAILED), CLIENT_KEY, **helper)
+    assert "".join(spoken(protected)) == f"See {MAIL}.", protected.text
+    assert MAIL not in seen(gateway, "large") + seen(gateway, "large-too")
+
+
+IBAN = "DE89370400440532013000"
+
+
+@all_endpoints
+@pytest.mark.parametrize("model", ["home", "at-home"])
+def test_a_private_request_of_such_a_session_stays_at_home(gateway: GatewayProcess, path: str, model: str) -> None:
+    gateway.upstream.on("home", says("At home."))
+    session = {"x-claude-code-session-id": str(uuid.uuid4()), "x-claude-code-agent-id": "helper-1"}
+    first = {name: value for name, value in session.items() if "agent" not in name}
+    assert gateway.post(path, body_of(path, "asks-first", "Hello."), CLIENT_KEY, **first).status_code == 200
+    gateway.upstream.forget()
+    got = gateway.post(path, body_of(path, model, f"My account is {IBAN}."), CLIENT_KEY, **session)
+    assert "".join(spoken(got)) == "At home.", got.text
+    assert IBAN in seen(gateway, "home")
+    assert gateway.upstream.asked("large") == gateway.upstream.asked("open-small") == []
 
 
 @all_endpoints

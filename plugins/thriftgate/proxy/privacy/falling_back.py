@@ -10,6 +10,8 @@ chosen and may not be asked is an error of the request, a 400, with which LiteLL
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any
@@ -33,6 +35,7 @@ _CHOOSING = (
     "get_available_deployment_for_pass_through",
 )
 """Where LiteLLM chooses a deployment, whatever leads it there."""
+_BINDING = "_resolve_claude_code_session_router"
 
 MayBeSent = Callable[[str], bool]
 """Whether the request may be sent as it is to a model of this name."""
@@ -56,28 +59,26 @@ def install_policy(router: Router | None) -> None:
     setattr(router, "fallback_access_check", _checked(router.fallback_access_check))  # noqa: B010  it is declared final
     for name in _CHOOSING:
         setattr(router, name, _choosing(getattr(router, name)))
+    bound = getattr(router, _BINDING, None)
+    if bound is not None:  # without it what is chosen is looked at all the same
+        setattr(router, _BINDING, _binding(bound))
     setattr(router, _HAS_POLICY, True)
 
 
 def _choosing(theirs: Callable[..., Any]) -> Callable[..., Any]:
-    def check(model: str, deployment: Mapping[str, Any], request: Mapping[str, object] | None) -> None:
-        exchange = current.get()
-        if exchange is None or exchange.may_be_chosen is None:
-            return
-        notes = [mapping(mapping(request).get(name)) for name in _NOTES]
-        stays, is_ours = any(one.get(STAYS) is True for one in notes), any(_OURS in one for one in notes)
-        if not exchange.may_be_chosen(model, deployment, stays=stays, is_ours=is_ours):
-            words = "LiteLLM chose a model whose privacy policy is stricter than the one that the request went through"
-            raise BadRequestError(message=words, model=model, llm_provider="")
-
     if iscoroutinefunction(theirs):
 
         @wraps(theirs)
         async def ours(
             model: str, request_kwargs: dict[str, Any] | None = None, *args: Any, **more: Any
         ) -> Mapping[str, Any]:
-            chosen = await theirs(model, request_kwargs, *args, **more)
-            check(model, chosen, request_kwargs)
+            call = _Call.of(request_kwargs)
+            token = _within.set(call)  # who chooses may ask models which to choose
+            try:
+                chosen = await theirs(model, request_kwargs, *args, **more)
+            finally:
+                _within.reset(token)
+            call.check(model, chosen)
             return chosen
 
         return ours
@@ -85,10 +86,51 @@ def _choosing(theirs: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(theirs)
     def ours_at_once(model: str, *args: Any, **more: Any) -> Mapping[str, Any]:
         chosen = theirs(model, *args, **more)
-        check(model, chosen, more.get("request_kwargs"))
+        _Call.of(more.get("request_kwargs")).check(model, chosen)
         return chosen
 
     return ours_at_once
+
+
+def _binding(theirs: Callable[..., Awaitable[str]]) -> Callable[..., Awaitable[str]]:
+    """A session of Claude Code that LiteLLM binds to an auto router: only where that may be sent the request."""
+
+    async def ours(*, model: str, registered_model_name: str, request_kwargs: Mapping[str, object]) -> str:
+        bound = await theirs(model=model, registered_model_name=registered_model_name, request_kwargs=request_kwargs)
+        exchange = current.get()
+        if bound == registered_model_name or exchange is None or exchange.may_stand_in is None:
+            return bound
+        stays = _Call.of(request_kwargs).stays
+        return bound if exchange.may_stand_in(bound, stays=stays) else registered_model_name
+
+    return ours
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is noted of a call."""
+
+    stays: bool
+    is_ours: bool
+
+    @classmethod
+    def of(cls, request: Mapping[str, object] | None) -> "_Call":
+        notes = [mapping(mapping(request).get(name)) for name in _NOTES]
+        around = _within.get()
+        stays = any(one.get(STAYS) is True for one in notes) or (around is not None and around.stays)
+        return cls(stays, any(_OURS in one for one in notes))
+
+    def check(self, model: str, deployment: Mapping[str, Any]) -> None:
+        """Raises BadRequestError where the deployment may not be asked."""
+        exchange = current.get()
+        if exchange is None or exchange.may_be_chosen is None:
+            return
+        if not exchange.may_be_chosen(model, deployment, stays=self.stays, is_ours=self.is_ours):
+            words = "LiteLLM chose a model whose privacy policy is stricter than the one that the request went through"
+            raise BadRequestError(message=words, model=model, llm_provider="")
+
+
+_within: ContextVar[_Call | None] = ContextVar("thriftgate_choosing", default=None)
 
 
 def _checked(theirs: Callable[..., Awaitable[bool]] | None) -> Callable[..., Awaitable[bool]]:

@@ -21,7 +21,7 @@ from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.privacy.falling_back import limit_fallbacks
-from thriftgate.proxy.privacy.layer import Exchange, MayBeChosen, current
+from thriftgate.proxy.privacy.layer import Exchange, current
 from thriftgate.proxy.privacy.logged import tell_no_words_of_failures, without_words
 from thriftgate.proxy.privacy.private import UNKEPT, keep_out_of_logs
 from thriftgate.proxy.tiers.groups import ModelGroups
@@ -101,7 +101,7 @@ class PrivacyHooks(CustomLogger):
         if protected.private:
             _keep_private(data, protected.private)
             if exchange is not None and current_edge.get() is None:
-                exchange.may_be_chosen = self._may_be_chosen(policy, is_private=True)
+                self._limit_choice(exchange, policy, is_private=True)
         if exchange is not None:
             exchange.entries = protected.entries
             self._show_to_private_tiers(data, exchange, policy)
@@ -136,21 +136,30 @@ class PrivacyHooks(CustomLogger):
 
         if exchange is not None:
             exchange.may_be_sent = None  # LiteLLM may come again with another model
-            exchange.may_be_chosen = self._may_be_chosen(policy)
+            self._limit_choice(exchange, policy)
         if self._policies.differ and (policy is None or current_edge.get() is None):
             limit_fallbacks(data, exchange, may_be_sent)
 
-    def _may_be_chosen(self, policy: PrivacyPolicy | None, *, is_private: bool = False) -> MayBeChosen:
-        def may(model: str, deployment: Mapping[str, Any], *, stays: bool, is_ours: bool) -> bool:
-            answers_itself = self._groups.answers_itself(model, deployment)
-            if answers_itself and (stays or is_ours or is_private):
-                return True  # it was looked at by its name
-            names = self._groups.judging(model, deployment)
-            if stays or is_private:
-                return self._policies.private_models.issuperset(names)
-            return all(self._policies.may_be_sent(policy, one) for one in names)
+    def _limit_choice(self, exchange: Exchange, policy: PrivacyPolicy | None, *, is_private: bool = False) -> None:
+        """What LiteLLM chooses in the place of what was asked has no stricter policy, and of a private request is private."""
+        policies, groups = self._policies, self._groups
 
-        return may
+        def may_be_chosen(model: str, deployment: Mapping[str, Any], *, stays: bool, is_ours: bool) -> bool:
+            answers_itself, names = groups.answers_itself(model, deployment), groups.judging(model, deployment)
+            if stays or is_private:
+                is_named = answers_itself and model in policies.private_models
+                return is_named or policies.private_models.issuperset(names)
+            if answers_itself and is_ours:
+                return True  # a route's policy stands for its tiers
+            return all(policies.may_be_sent(policy, one) for one in names)
+
+        def may_stand_in(model: str, *, stays: bool) -> bool:
+            names = groups.of(model)
+            if stays or is_private:
+                return policies.private_models.issuperset(names)
+            return all(policies.may_be_sent(policy, one) for one in names)
+
+        exchange.may_be_chosen, exchange.may_stand_in = may_be_chosen, may_stand_in
 
     def _show_to_private_tiers(self, data: Mapping[str, Any], exchange: Exchange, policy: PrivacyPolicy) -> None:
         """A route's private tiers are asked with the values that are `local`; what they answer is logged nowhere."""

@@ -37,6 +37,14 @@ class MayBeChosen(Protocol):
         ...
 
 
+class MayStandIn(Protocol):
+    """Whether a name may be asked in the place of another."""
+
+    def __call__(self, model: str, *, stays: bool) -> bool:
+        """`stays`: only private models may see it."""
+        ...
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request and its answer: what the hook took out, for the layer to put back."""
@@ -46,6 +54,8 @@ class Exchange:
     """Those of the placeholders, with their values, that private models are asked without."""
     may_be_sent: Callable[[str], bool] | None = None
     """Whether a model of this name may be asked in the place of the one that was; None: whichever."""
+    may_stand_in: MayStandIn | None = None
+    """Whether a name may be asked in the place of another, with all that may be chosen behind it; None: whichever."""
     may_be_chosen: MayBeChosen | None = None
     """Whether LiteLLM may ask a deployment that it has chosen for a name; None: whichever."""
     remember: Remember | None = None
