@@ -141,7 +141,7 @@ class PrivacyHooks(CustomLogger):
             limit_fallbacks(data, exchange, may_be_sent)
 
     def _limit_choice(self, exchange: Exchange, policy: PrivacyPolicy | None, *, is_private: bool = False) -> None:
-        """What LiteLLM chooses in the place of what was asked has no stricter policy, and of a private request is private."""
+        """What is chosen in the place of what was asked has no stricter policy; of a private request it is private."""
         policies, groups = self._policies, self._groups
 
         def may_be_chosen(model: str, deployment: Mapping[str, Any], *, stays: bool, is_ours: bool) -> bool:
