@@ -123,3 +123,15 @@ def test_what_was_chosen_is_judged_by_the_name_that_was_asked_only_where_that_is
     choosing: Router, called: str, chosen: str, named: tuple[str, ...], names: tuple[str, ...]
 ) -> None:
     assert ModelGroups(lambda: choosing, named).judging(called, {"model_name": chosen}) == names
+
+
+def test_a_name_that_nobody_has_stands_for_the_first_model_that_stands_in_for_all_as_well() -> None:
+    router = Router(
+        model_list=[entry("home", "openai/llama", "id-home"), entry("large", "openai/gpt-5", "id-large")],
+        default_fallbacks=["large", "home"],
+    )
+    groups = ModelGroups(lambda: router)
+    assert groups.of("nobody") == ("nobody", "large")
+    assert groups.of("home") == ("home",)
+    found = router.get_routable_deployments("nobody")
+    assert [one["model_name"] for one in found] == ["large"], "as LiteLLM does"

@@ -4,10 +4,11 @@ LiteLLM takes many names for a model group: its own, an alias, a deployment's id
 name that fits a pattern, and several with commas between them. What an operator says of a group holds for all of these.
 Behind an auto router, or a group for routing, there are all the models that it may ask.
 
-Failure behaviour: nothing is raised; a name that nobody knows stands for itself, as all do before there is a router.
+Failure behaviour: nothing is raised; a name that nobody knows stands for itself, as all do before there is a router,
+and for the first of `default_fallbacks`.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from litellm.router import Router
@@ -114,4 +115,12 @@ def _groups(name: str, router: Router) -> list[str]:
         for one in map(mapping, items(router.model_list))
         if mapping(one.get("litellm_params")).get("model") == name
     ]
-    return list(dict.fromkeys(found)) or [name]
+    # What nobody has LiteLLM asks of the first model that stands in for all.
+    return list(dict.fromkeys(found)) or [name, *_in_place_of_all(router)]
+
+
+def _in_place_of_all(router: Router) -> Sequence[str]:
+    for one in map(mapping, items(router.fallbacks)):
+        if listed := [model for model in items(one.get("*")) if isinstance(model, str)]:
+            return listed[:1]
+    return ()
