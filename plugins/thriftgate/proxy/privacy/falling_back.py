@@ -72,6 +72,8 @@ def _choosing(theirs: Callable[..., Any]) -> Callable[..., Any]:
         async def ours(
             model: str, request_kwargs: dict[str, Any] | None = None, *args: Any, **more: Any
         ) -> Mapping[str, Any]:
+            if current.get() is None:
+                return await theirs(model, request_kwargs, *args, **more)
             call = _Call.of(request_kwargs)
             token = _within.set(call)  # who chooses may ask models which to choose
             try:
