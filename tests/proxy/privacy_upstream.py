@@ -26,6 +26,8 @@ class EchoUpstream:
             ("/v1/chat/completions", self._chat),
             ("/v1/messages", self._messages),
             ("/v1/responses", self._responses),
+            ("/v1/messages/count_tokens", _counted),
+            ("/v1/responses/input_tokens", _counted),
         ):
             server.expect_request(f"/echo{path}", method="POST").respond_with_handler(self._keeping(reply))
 
@@ -188,6 +190,10 @@ class EchoUpstream:
         ]
         numbered = [{**event, "sequence_number": number} for number, event in enumerate(events)]
         return _sse([f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in numbered])
+
+
+def _counted(body: Body) -> Response:
+    return _json({"input_tokens": 7, "object": "response.input_tokens"})
 
 
 def said(body: Body) -> str:

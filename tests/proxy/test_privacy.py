@@ -333,3 +333,40 @@ def test_a_model_at_home_sees_everything_and_a_strict_one_refuses(setup: Setup) 
     assert not setup.upstream.received
     masked = setup.chat("I am Mrs. Alice Liddell", model="strict").json()["choices"][0]["message"]["content"]
     assert masked == "I am Mrs. <PERSON>"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/messages/count_tokens", {"model": "plain-messages", "system": PRIVATE}),
+        ("/v1/responses/input_tokens", {"model": "plain-chat", "input": PRIVATE, "instructions": PRIVATE}),
+        ("/utils/token_counter?call_endpoint=true", {"model": "plain-messages"}),
+    ],
+)
+def test_what_a_provider_only_counts_has_no_values_either(setup: Setup, path: str, body: dict[str, Any]) -> None:
+    messages = {} if "input" in body else {"messages": [{"role": "user", "content": PRIVATE}]}
+    answer = setup.gateway.post(path, {**body, **messages})
+    assert answer.status_code == 200, answer.text
+    assert "<PERSON_1>" in setup.upstream.seen
+    nothing_left(setup)
+
+
+def test_what_may_not_be_sent_is_not_sent_to_be_counted(setup: Setup) -> None:
+    refused = setup.gateway.post(
+        "/v1/messages/count_tokens",
+        {"model": "nobody-messages", "messages": [{"role": "user", "content": "Ask Mr. Bob Stone"}]},
+    )
+    assert (refused.status_code, refused.json()["error"]["type"]) == (400, "invalid_request_error"), refused.text
+    assert "PERSON" in refused.text
+    assert not setup.upstream.seen
+
+
+def test_a_document_of_plain_text_has_no_values(setup: Setup) -> None:
+    source = {"type": "text", "media_type": "text/plain", "data": PRIVATE}
+    content = [{"type": "document", "title": "Bob Stone", "source": source}, {"type": "text", "text": "Summarise."}]
+    answer = setup.gateway.post(
+        "/v1/messages",
+        {"model": "plain-messages", "max_tokens": 99, "messages": [{"role": "user", "content": content}]},
+    )
+    assert answer.status_code == 200, answer.text
+    nothing_left(setup)

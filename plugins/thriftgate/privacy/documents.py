@@ -1,10 +1,12 @@
 """Every text of a request or an answer, whatever its dialect, and the same document with other texts in their place.
 
 All strings are looked at but those that the protocols themselves define (ids, roles, types, signatures, pictures): a
-field that nobody foresaw is masked rather than sent. Inside what users and tools make up themselves (arguments, JSON
-inside strings) there are no such exceptions, and the keys of objects are texts too. In a JSON schema its language's own
-words stay, and the names of properties are looked at for patterns alone: a model of names takes "integer" and "lon",
-where nothing stands beside them, for people, and a schema without its types is none to any provider.
+field that nobody foresaw is masked rather than sent. No key hides a text: what is left alone where an id stands has the
+letters of one, and where bytes stand is base64; in an object that no protocol has, an id too is looked at for patterns.
+Inside what users and tools make up themselves (arguments, JSON inside strings) there are no such exceptions, and the
+keys of objects are texts too. In a JSON schema its language's own words stay, and the names of properties are looked at
+for patterns alone: a model of names takes "integer" and "lon", where nothing stands beside them, for people, and a
+schema without its types is none to any provider.
 
 Failure behaviour: pure; a document nested deeper than 64 levels raises InvalidRequestError (400).
 """
@@ -49,6 +51,27 @@ _PROTOCOL_KEYS = frozenset({
     "anthropic_version", "stream_options", "logit_bias",
 })  # fmt: skip
 """Strings under these keys are the protocols' own words or opaque to everybody but the provider."""
+_CREDENTIALS = frozenset({"authorization", "authorization_token"})
+"""Of a server of tools, which its provider is to show there; whoever wrote them meant them to be sent."""
+_CONTAINERS = (
+    "body messages input system instructions prompt content message response output outputs results summary source "
+    "image_url video_url file input_audio audio image document function custom function_call tool_calls "
+    "tool_references action operation outcome caller citations annotations thinking_blocks reasoning_details "
+    "reasoning thinking prediction pending_safety_checks acknowledged_safety_checks tools functions tool_choice "
+    "allowed_tools format grammar json_schema response_format text output_config output_format container "
+    "conversation cache_control stream_options user_location approximate web_search_options mcp_servers "
+    "tool_configuration allowed_callers voice context_management edits trigger keep clear_at_least fallbacks "
+    "context_window_fallbacks content_policy_fallbacks contents parts systemInstruction system_instruction "
+    "skills filters ranking_options"
+)
+_GOES_ON = frozenset({"", *_CONTAINERS.split()})
+"""Objects and lists under these keys are the protocols' own; in any other one an id is what somebody made up."""
+_ID = re.compile(r"[A-Za-z0-9_.:/+=|~#$-]*+")
+_TOOLS_NAME = re.compile(r"[A-Za-z0-9_.:/-]*+")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]*+")
+_DATA_URL = re.compile(
+    r"data:[a-z]{1,20}/[A-Za-z0-9.+-]{1,100}+(?:;(?:charset|codecs|version)=[A-Za-z0-9._-]{1,40}+)?;base64,[A-Za-z0-9+/_=-]*+"
+)
 _MADE_UP = frozenset({
     "arguments", "structured_content", "metadata", "litellm_metadata", "requester_metadata",
 })  # fmt: skip
@@ -75,6 +98,8 @@ _TOOLS = frozenset(
     {"function", "custom", "tool", "function_call", "tool_use", "server_tool_use", "mcp_tool_use", "json_schema"}
 )
 _PASSED_ON = frozenset({"reasoning_signature", "thinking"})
+_PATTERNS_ALONE = 64
+"""A made-up id of up to so many characters is no prose: a model of names would take it for anybody."""
 
 
 def transformed(document: Any, visit: Visit, visit_word: Visit | None = None) -> Any:
@@ -83,7 +108,7 @@ def transformed(document: Any, visit: Visit, visit_word: Visit | None = None) ->
     `visit_word` is asked about what is no prose: what a client's library wrote into the head of the request, and the
     names of a schema's properties.
     """
-    return _Walk(visit, visit_word or visit).protocol(document, "", 0)
+    return _Walk(visit, visit_word or visit).protocol(document, "", 0, is_known=True)
 
 
 class _Walk:
@@ -91,17 +116,28 @@ class _Walk:
         self._visit = visit
         self._visit_word = visit_word
 
-    def protocol(self, value: Any, key: str, depth: int) -> Any:
-        """What the protocol defines: its own fields are left alone."""
+    def protocol(self, value: Any, key: str, depth: int, *, is_known: bool) -> Any:
+        """What the protocol defines: its own fields are left alone; `is_known`: it defines the object around it too."""
         if isinstance(value, str):
-            return value if _is_opaque(value) else self.text(value, "")
+            return self._behind_data_url(value)
         if isinstance(value, Mapping):
-            return self._object(cast("Mapping[str, Any]", value), key, _deeper(depth))
+            fields = cast("Mapping[str, Any]", value)
+            return self._object(fields, key, _deeper(depth), is_known=is_known and key in _GOES_ON)
         if isinstance(value, list):
-            return _same_or(value, [self.protocol(item, key, _deeper(depth)) for item in cast("list[Any]", value)])
+            items = cast("list[Any]", value)
+            return _same_or(items, [self.protocol(item, key, _deeper(depth), is_known=is_known) for item in items])
         return value
 
-    def _object(self, fields: Mapping[str, Any], key: str, depth: int) -> Any:
+    def _behind_data_url(self, text: str) -> str:
+        """A picture or file as a data URL is nothing to read, and a megabyte to search; what follows it is."""
+        picture = _DATA_URL.match(text)
+        if picture is None:
+            return self.text(text, "")
+        rest = text[picture.end() :]
+        new = self.text(rest, "")
+        return text if new is rest else text[: picture.end()] + new
+
+    def _object(self, fields: Mapping[str, Any], key: str, depth: int, *, is_known: bool) -> Any:
         kind = str(fields.get("type") or "")
         out: dict[str, Any] = {}
         for name, value in fields.items():
@@ -109,12 +145,15 @@ class _Walk:
                 out[name] = self.schema(value, "", depth)
             elif name in _MADE_UP or (name == "input" and kind in _TOOL_USES):
                 out[name] = self.free(value, "", depth)
+            elif name in _PROTOCOL_KEYS and isinstance(value, str):
+                out[name] = self._id(value, name, is_known=is_known)
             elif (
                 (name in _PROTOCOL_KEYS and not isinstance(value, dict | list))
                 or _is_name_of_tool(name, fields, key, kind)
                 or name in {"cache_control", "stream_options", "logit_bias", "include", "betas"}
                 or _is_media(name, fields, kind)
                 or (name in _PASSED_ON and fields.get("signature"))
+                or (name in _CREDENTIALS and kind == "url")
                 or (key == "headers" and name.lower() == "content-length")  # the server has read it as a number
             ):
                 out[name] = value
@@ -124,8 +163,16 @@ class _Walk:
                 # A participant's name: the protocols allow no brackets there.
                 out[name] = self._visit(value, "name").translate(_NO_BRACKETS)
             else:
-                out[name] = self.protocol(value, name, depth)
+                out[name] = self.protocol(value, name, depth, is_known=is_known)
         return _same_or(fields, out)
+
+    def _id(self, value: str, name: str, *, is_known: bool) -> str:
+        """What stands where an id or a word of the protocol does, and may be anything."""
+        if not _ID.fullmatch(value) and name not in _CREDENTIALS:
+            return self.text(value, "")
+        if is_known or name in _CREDENTIALS:
+            return value
+        return self._visit_word(value, "") if len(value) <= _PATTERNS_ALONE else self.text(value, "")
 
     def free(self, value: Any, label: str, depth: int) -> Any:
         """What somebody made up: every string and every key of it is a text."""
@@ -214,19 +261,18 @@ def _is_librarys(header: str) -> bool:
     return header.lower() in _LIBRARYS or header.lower().startswith(_LIBRARYS_OWN)
 
 
-def _is_opaque(text: str) -> bool:
-    """A picture or file as a data URL: nothing to read, and a megabyte to search."""
-    return text.startswith("data:") and ";base64," in text[:128]
-
-
 def _is_media(name: str, fields: Mapping[str, Any], kind: str) -> bool:
-    return name in {"data", "file_data"} and (kind == "base64" or "media_type" in fields or "format" in fields)
+    """Bytes where a protocol has bytes: base64 to the end, and not where it says that a text stands there."""
+    if name not in {"data", "file_data"} or kind == "text":
+        return False
+    is_told = kind in ("base64", "redacted_thinking") or "media_type" in fields or "format" in fields
+    return is_told and isinstance(fields[name], str) and _BASE64.fullmatch(fields[name]) is not None
 
 
 def _is_name_of_tool(name: str, fields: Mapping[str, Any], key: str, kind: str) -> bool:
     if name != "name" or ("role" in fields and kind not in _TOOLS):
         return False
-    return kind in _TOOLS or key in {
+    is_tools = kind in _TOOLS or key in {
         "function",
         "functions",
         "function_call",
@@ -235,6 +281,7 @@ def _is_name_of_tool(name: str, fields: Mapping[str, Any], key: str, kind: str) 
         "json_schema",
         "format",
     }
+    return is_tools and not (isinstance(fields[name], str) and _TOOLS_NAME.fullmatch(fields[name]) is None)
 
 
 def _same_or(old: Any, new: Any) -> Any:

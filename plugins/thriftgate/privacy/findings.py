@@ -3,12 +3,15 @@
 Failure behaviour: pure and total.
 """
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from thriftgate.privacy.policy import PrivacyPolicy
 from thriftgate.privacy.recognizers import CERTAIN
 from thriftgate.privacy.spans import TextSpan, joined, resolve_overlaps
+
+_POSSESSIVE = re.compile(r"['\u2019\u02bc][sS]\Z|(?<=[sxzSXZ])['\u2019\u02bc]\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,15 @@ class Text:
 def counted_by_kind(text: str, spans: Iterable[TextSpan], policy: PrivacyPolicy) -> list[TextSpan]:
     """The findings that the policy asks for, in order, without overlaps, parts of one name or address as one."""
     wanted = [span for span in spans if policy.wanted(text, span)]
-    return joined(text, resolve_overlaps(wanted, is_certain=CERTAIN))
+    return [_of_nobody_else(text, span) for span in joined(text, resolve_overlaps(wanted, is_certain=CERTAIN))]
+
+
+def _of_nobody_else(text: str, span: TextSpan) -> TextSpan:
+    """A name without the sign of what is somebody's: "Anna Keller's" would be another person than Anna Keller."""
+    if span.entity_type != "PERSON":
+        return span
+    sign = _POSSESSIVE.search(text, max(span.start + 1, span.end - 2), span.end)
+    return replace(span, end=sign.start()) if sign is not None else span
 
 
 def resolved(spans: Iterable[TextSpan]) -> list[TextSpan]:

@@ -22,6 +22,11 @@ class Restorer:
         self.values = values
         self.scanner = PlaceholderScanner(values)
 
+    def restored(self, text: str) -> str:
+        """A whole text."""
+        stream = self.stream()
+        return stream.feed(text) + stream.flush()
+
     def stream(self) -> "StreamRestorer":
         """One object for one text that comes in pieces."""
         return StreamRestorer(self)

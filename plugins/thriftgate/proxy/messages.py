@@ -10,6 +10,7 @@ from typing import Any, cast
 from litellm.constants import LITELLM_PROXY_ADMIN_NAME
 from litellm.proxy._types import UserAPIKeyAuth
 
+from thriftgate.identity.shown import shown_names
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.services.request.background import beside_loop
 from thriftgate.services.request.reading import refuse_what_nobody_stored, view_of, with_body
@@ -91,7 +92,7 @@ def caller_of(edge: EdgeRequest) -> Caller:
     if auth is None:
         return Caller()
     named: object = auth.end_user_id or edge.body.get("user")
-    end_user = str(named) if named else None
+    end_user = shown_names.shown(str(named)) if named else None
     # The master key is the operator's, and no person's: it may ask for anybody.
     owner = auth.user_id if auth.user_id != LITELLM_PROXY_ADMIN_NAME else None
     return Caller(
@@ -101,7 +102,7 @@ def caller_of(edge: EdgeRequest) -> Caller:
         end_user_id=end_user,
         team_id=auth.team_id,
         team_alias=auth.team_alias,
-        session_id=str(session) if session else None,
+        session_id=shown_names.shown(str(session)) if session else None,
         tags=tuple(str(tag) for tag in cast("list[object]", tags)) if isinstance(tags, list) else (),
         budget_used_share=_tightest(edge.budget_used_share, _budget_used_share(auth)),
     )

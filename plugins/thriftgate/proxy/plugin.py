@@ -23,6 +23,7 @@ from litellm.router import Router
 from thriftgate.config.litellm.model_list import ROUTE_PREFIX
 from thriftgate.config.load import from_section
 from thriftgate.errors import ConfigurationError, StoreUnavailableError
+from thriftgate.identity.shown import shown_names
 from thriftgate.proxy.api.identity_api import budgets_api, identity_api
 from thriftgate.proxy.api.metrics import metrics_api
 from thriftgate.proxy.api.operator_api import operator_api
@@ -52,6 +53,7 @@ from thriftgate.proxy.lifetime import run_until_the_end
 from thriftgate.proxy.memory import look_at_routes, note_what_is_absent, tidy_after_start
 from thriftgate.proxy.page.operators import Operators
 from thriftgate.proxy.privacy.copying import copy_by_structure
+from thriftgate.proxy.privacy.counting import protect_counts
 from thriftgate.proxy.privacy.falling_back import install_policy
 from thriftgate.proxy.privacy.hooks import PrivacyHooks
 from thriftgate.proxy.privacy.layer import PrivacyLayer
@@ -220,6 +222,8 @@ if gateway.privacy is not None:
         ModelGroups(_router, gateway.config.privacy.models if gateway.config.privacy else ()),
     )
     litellm.logging_callback_manager.add_litellm_callback(privacy)
+    protect_counts(privacy.protect_count)
+    shown_names.hide_unless_known(gateway.privacy.service.hashed_name)
     proxy_server.app.router.middleware_stack = PrivacyLayer(proxy_server.app.router.middleware_stack)
 # In front of the guards, which may ask a model about what is said: nobody is asked for a key that has spent its budget.
 budgets = BudgetHooks(

@@ -21,6 +21,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from thriftgate.decisions import DecisionKind, Reason
 from thriftgate.errors import describe_failure
+from thriftgate.identity.shown import shown_names
 from thriftgate.proxy.books.pricing import RouterPricer
 from thriftgate.proxy.books.refusals import OWN_ID, unchosen_id
 from thriftgate.proxy.edge import EdgeRequest
@@ -177,15 +178,16 @@ def _usage_of(payload: Mapping[str, Any]) -> Usage:
 
 def _caller_of(payload: Mapping[str, Any]) -> Caller:
     known = cast("Mapping[str, Any]", payload.get("metadata") or {})
-    end_user = payload.get("end_user") or known.get("user_api_key_end_user_id")
+    named = payload.get("end_user") or known.get("user_api_key_end_user_id")
+    end_user = shown_names.shown(str(named)) if named else None
     tags: object = payload.get("request_tags")
     return Caller(
         key_hash=known.get("user_api_key_hash"),
         key_alias=known.get("user_api_key_alias"),
-        user_id=known.get("user_api_key_user_id") or (str(end_user) if end_user else None),
-        end_user_id=str(end_user) if end_user else None,
+        user_id=known.get("user_api_key_user_id") or end_user,
+        end_user_id=end_user,
         team_id=known.get("user_api_key_team_id"),
         team_alias=known.get("user_api_key_team_alias"),
-        session_id=str(payload["session_id"]) if payload.get("session_id") else None,
+        session_id=shown_names.shown(str(payload["session_id"])) if payload.get("session_id") else None,
         tags=tuple(str(tag) for tag in cast("list[object]", tags)) if isinstance(tags, list) else (),
     )

@@ -6,6 +6,7 @@ blocks is a 400 that names the guard and quotes nothing.
 
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,12 +17,14 @@ from thriftgate.decisions import Reason
 from thriftgate.errors import GatewayError
 from thriftgate.guards.leaks import PromptLeak
 from thriftgate.guards.spotlighting import marked
+from thriftgate.privacy.restoring import Restorer
 from thriftgate.proxy.books.refusals import edge_of
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.guards.exchange import current
 from thriftgate.proxy.messages import caller_of
+from thriftgate.proxy.privacy.layer import current as taken_out
 from thriftgate.proxy.tiers.groups import ModelGroups
 from thriftgate.services.guards.decisions import Decision
 from thriftgate.services.guards.inspecting import GuardService, Said
@@ -82,7 +85,13 @@ class GuardHooks(CustomLogger):
         dialect = _DIALECTS.get(call_type)
         view = request_view(dialect, data) if dialect is not None else None
         try:
-            said = await beside_loop(lambda: list(_said(data, view)), is_heavy=view is not None and view.is_heavy)
+            has_lists = any(one.where != "output" for one in policy.config.deny)
+            values = taken_out.get() if has_lists else None
+            restorer = values.restorer if values is not None else None
+            said = await beside_loop(
+                lambda: [_as_written(one, restorer) for one in _said(data, view)],
+                is_heavy=view is not None and view.is_heavy,
+            )
             judge = policy.config.judge
             is_private = self._is_private(edge, groups)
             decision = await self._service.request(
@@ -136,6 +145,12 @@ def _refused(edge: EdgeRequest | None, error: GatewayError) -> ClientHTTPExcepti
     if edge is not None:
         edge.refuse(error)
     return ClientHTTPException(error)
+
+
+def _as_written(one: Said, restorer: Restorer | None) -> Said:
+    """With what its sender wrote, where personal values were taken out of it."""
+    written = restorer.restored(one.text) if restorer is not None else one.text
+    return one if written == one.text else replace(one, written=written)
 
 
 def _said(data: Mapping[str, Any], view: RequestView | None) -> Iterable[Said]:

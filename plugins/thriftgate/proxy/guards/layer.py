@@ -22,9 +22,10 @@ from thriftgate.guards.leaks import OF_THE_REQUEST
 from thriftgate.proxy.endpoints.replies import Rewriting, header, with_headers
 from thriftgate.proxy.guards.exchange import GuardExchange, current
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event, next_number
+from thriftgate.proxy.privacy.layer import current as taken_out
 from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Acted, Decision
-from thriftgate.services.guards.inspecting import GuardService
+from thriftgate.services.guards.inspecting import ASKERS_OWN, GuardService
 from thriftgate.wire.streaming.sse import SseBlocks, data_of
 
 _LONGEST_EVENT = 8_000_000
@@ -94,6 +95,7 @@ class _Sender(Rewriting):
         self._shown = b""
         """Of Responses: the numbered event that was shown last."""
         self._noted: set[tuple[str, str]] = set()
+        self._values = taken_out.get()
         self.over = asyncio.Event()
         """Set by a block in a stream."""
 
@@ -176,7 +178,12 @@ class _Sender(Rewriting):
         exchange = self._exchange
         assert exchange.policy is not None, "an answer that is looked at has a policy"
         decision = await self._service.answer(
-            text, exchange.policy, exchange.leak, offset=offset, caller=exchange.caller
+            text,
+            exchange.policy,
+            exchange.leak,
+            offset=offset,
+            caller=exchange.caller,
+            written=self._written(text) if exchange.policy.config.deny else "",
         )
         fresh: list[Acted] = []
         for one in decision.found:
@@ -186,11 +193,22 @@ class _Sender(Rewriting):
                 fresh.append(one)
         # A guard that failed has said nothing of the answer.
         if exchange.retraction is not None and isinstance(decision.error, ContentBlockedError):
-            reasons = {one.finding.rule for one in decision.found if one.action == "block"}
-            exchange.retraction.refuse(for_all=reasons != {OF_THE_REQUEST})
+            exchange.retraction.refuse(
+                for_all=any(
+                    one.finding.rule != OF_THE_REQUEST and one.place != ASKERS_OWN
+                    for one in decision.found
+                    if one.action == "block"
+                )
+            )
         new = replace(decision, found=tuple(fresh))
         self._note(new, exchange.model, exchange.request_id)
         return new
+
+    def _written(self, text: str) -> str:
+        """As its asker will see it, where that is another text."""
+        restorer = self._values.restorer if self._values is not None else None
+        written = restorer.restored(text) if restorer is not None else text
+        return written if written != text else ""
 
 
 def _said_in(body: bytes) -> str:

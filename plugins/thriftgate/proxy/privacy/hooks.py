@@ -8,7 +8,7 @@ model may not see it), and its texts are taken out of what LiteLLM logs of refus
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -16,9 +16,11 @@ from litellm.proxy._types import UserAPIKeyAuth
 
 from thriftgate.config.privacy_policies import Policies
 from thriftgate.errors import ContentBlockedError, GatewayError, PrivacyUnavailableError
+from thriftgate.identity.shown import shown_names
 from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.policy import Action, PrivacyPolicy
 from thriftgate.proxy.edge import current as current_edge
+from thriftgate.proxy.endpoints.refusing import answer_with
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.privacy.falling_back import limit_fallbacks
 from thriftgate.proxy.privacy.layer import Exchange, current
@@ -77,7 +79,9 @@ class PrivacyHooks(CustomLogger):
         policy = self._policies.policy_of(*groups)
         exchange = current.get()
         self._limit_fallbacks(data, exchange, policy)
+        names = _names_of(data, user_api_key_dict)
         if policy is None:
+            _note_names(names, names)
             return None
         is_private_model = current_edge.get() is None and self._policies.private_models.issuperset(groups)
         if is_private_model:
@@ -87,7 +91,7 @@ class PrivacyHooks(CustomLogger):
         conversation = self._conversation(data, user_api_key_dict)
         try:
             protected = await self._service.protect(
-                {"body": body, "noted": noted},
+                {"body": body, "noted": noted, "names": [{"id": name} for name in names]},
                 policy,
                 conversation,
                 caller=str(user_api_key_dict.api_key or user_api_key_dict.token or ""),
@@ -97,6 +101,7 @@ class PrivacyHooks(CustomLogger):
             raise self._refusal(data, error) from None
         data.update(cast("Mapping[str, Any]", protected.body["body"]))
         _replace_notes(data, noted, cast("Mapping[str, Any]", protected.body["noted"]))
+        _note_names(names, [one["id"] for one in cast("Sequence[Mapping[str, str]]", protected.body["names"])])
         _replace_copies(data)
         if protected.private:
             _keep_private(data, protected.private)
@@ -114,6 +119,24 @@ class PrivacyHooks(CustomLogger):
 
                 exchange.remember = remember
         return data
+
+    async def protect_count(self, model: str, fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+        """What a provider may be given to count, and whether this one may be; see `counting`."""
+        groups = self._groups.of(model)
+        policy = self._policies.policy_of(*groups)
+        if policy is None:
+            return fields, True
+        is_private_model = self._policies.private_models.issuperset(groups)
+        if is_private_model:
+            policy = policy.for_private_model()
+        exchange = current.get()
+        try:
+            protected = await self._service.protect(fields, policy, caller=exchange.caller if exchange else "")
+        except Exception as error:
+            refusal = _said(error)
+            answer_with(refusal)
+            raise ClientHTTPException(refusal) from None
+        return protected.body, is_private_model or not protected.private
 
     async def async_logging_hook(
         self, kwargs: dict[str, Any], result: Any, call_type: str
@@ -186,14 +209,19 @@ class PrivacyHooks(CustomLogger):
         return None
 
     def _refusal(self, data: dict[str, Any], error: Exception) -> ClientHTTPException:
-        if not isinstance(error, GatewayError):
-            logger.error("privacy failed: %s", type(error).__name__)
-            error = PrivacyUnavailableError("the check for personal data failed; nothing was sent")
+        refusal = _said(error)
         _forget_texts(data)
         edge = current_edge.get()
         if edge is not None:
-            edge.refuse(error)
-        return ClientHTTPException(error)
+            edge.refuse(refusal)
+        return ClientHTTPException(refusal)
+
+
+def _said(error: Exception) -> GatewayError:
+    if isinstance(error, GatewayError):
+        return error
+    logger.error("privacy failed: %s", type(error).__name__)
+    return PrivacyUnavailableError("the check for personal data failed; nothing was sent")
 
 
 def _check_model(private: Collection[str], *, is_private_model: bool) -> None:
@@ -215,6 +243,20 @@ def _keep_private(data: dict[str, Any], kinds: Collection[str]) -> None:
     else:
         edge.is_private = True
         edge.notes = {**edge.notes, "private": sorted(kinds)}
+
+
+def _names_of(data: Mapping[str, Any], auth: UserAPIKeyAuth) -> list[str]:
+    """What the client calls whom it asks for, and the session, as the books would say it."""
+    edge = current_edge.get()
+    notes = [mapping(data.get("metadata")), mapping(data.get("litellm_metadata"))]
+    sessions = [data.get("litellm_session_id"), *(one.get("session_id") for one in notes)]
+    sessions += [data.get("litellm_trace_id"), edge.headers.get("x-session-id") if edge is not None else None]
+    return [str(name) for name in (auth.end_user_id, data.get("user"), *sessions) if name]
+
+
+def _note_names(names: Sequence[str], new: Sequence[str]) -> None:
+    for name, shown in zip(names, new, strict=True):
+        shown_names.note(name, is_personal=shown != name)
 
 
 def _caller(auth: UserAPIKeyAuth) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ Responses conversation cannot be kept, a line is logged and the answer goes out;
 of its own.
 """
 
+import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -25,6 +26,7 @@ from thriftgate.wire.shapes import mapping
 
 logger = logging.getLogger(__name__)
 
+_KEYS = frozenset({b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key", b"ocp-apim-subscription-key"})
 Remember = Callable[[str, Sequence[Pseudonym]], Awaitable[None]]
 """Keeps pseudonyms under the id of an answer."""
 
@@ -49,6 +51,8 @@ class MayStandIn(Protocol):
 class Exchange:
     """One request and its answer: what the hook took out, for the layer to put back."""
 
+    caller: str = ""
+    """Who asks, where no hook of LiteLLM's says so: a digest of the key that was shown."""
     entries: Sequence[Pseudonym] = field(default_factory=tuple[Pseudonym, ...])
     local: Mapping[str, str] = field(default_factory=dict[str, str])
     """Those of the placeholders, with their values, that private models are asked without."""
@@ -82,7 +86,7 @@ class PrivacyLayer:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        exchange = Exchange()
+        exchange = Exchange(caller=_shown_key(scope))
         token = current.set(exchange)
         try:
             await self._app(scope, receive, _Sender(exchange, send).send)
@@ -151,6 +155,11 @@ class _Sender(Rewriting):
             await remember(answer_id, self._exchange.entries)
         except GatewayError as error:
             logger.warning("the pseudonyms of an answer could not be kept: %s", type(error).__name__)
+
+
+def _shown_key(scope: Scope) -> str:
+    shown = [value for name, value in scope["headers"] if name in _KEYS]
+    return hashlib.sha256(b"\0".join(shown)).hexdigest()
 
 
 def _with_length(message: Message, length: int | None) -> Message:

@@ -27,6 +27,7 @@ from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.explaining import Explanation, Watched, explanation
 from thriftgate.services.guards.judging import GuardJudge, JudgedRequest
 from thriftgate.services.guards.policies import GuardPolicies, GuardPolicy
+from thriftgate.services.guards.said import Said, with_joined
 from thriftgate.services.guards.vectors import AttackModel, KnownAttacks
 from thriftgate.services.request.background import beside_loop
 
@@ -38,23 +39,14 @@ _Findings = tuple[Finding, ...]
 _DENY, _JUDGE, _HIDDEN = b"deny", b"judge", b"hidden"
 _FROM_OUTSIDE = frozenset({"user", "tool"})
 
+ASKERS_OWN = "answer to its asker"
+"""The place of what is in an answer by the asker's own values alone: in another's it is not."""
 _REMEMBERED = 40_000
 _LOUDEST = 5
 """Windows of one text that count by their words though no vector can decide of them: the most suspect ones."""
 _LONG = 2_000
 _EACH = 60
 """Characters that cost as much as a text of none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One text of a request."""
-
-    text: str
-    place: str
-    """user, tool, system or assistant."""
-    message: tuple[object, ...] | None = None
-    """Whose part it is; the parts of one message are looked at joined as well, None: it has no other parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +107,10 @@ class GuardService:
             found.append(Acted(over, policy.action("size"), "user"))
             if policy.action("size") == "block" and not policy.shadow:
                 return Decision(tuple(found), 0, (), policy.shadow)
-        looked = [(one, _digest(one.text)) for one in _with_joined(texts)]
+        looked = [(one, _digest(one.text)) for one in with_joined(texts)]
         listing = self._lists_of("input", policy)
-        listed, to_list = self._known_of(((key, one.text) for one, key in looked if listing), _DENY)
+        deny_keys = {key: _digest(one.written) if one.written else key for one, key in looked}
+        listed, to_list = self._known_of(((deny_keys[key], one.listed) for one, key in looked if listing), _DENY)
         suspects = {key: one.text for one, key in looked if policy.looks_for_attacks(one.place)}
         attacks, to_read = self._known_of(suspects.items(), b"") if watched is None else ({}, suspects)
         only_hidden = ((key, one.text) for one, key in looked if key not in suspects and _may_hide(one.place, policy))
@@ -152,26 +145,34 @@ class GuardService:
         for one, key in looked:
             if one.place in _FROM_OUTSIDE:
                 found += self._acted(verdicts.get(key, ()), one.place, policy)
-            found += _denied(listed.get(key, ()), one.place, listing)
+            found += _denied(listed.get(deny_keys[key], ()), one.place, listing)
             if one.place in _FROM_OUTSIDE:
                 found += self._acted(attacks.get(key, hidden.get(key, ())), one.place, policy)
         is_closed = policy.config.fail == "closed"
         return Decision(tuple(found), total, tuple(sorted(failed)), policy.shadow, unasked, is_closed)
 
     async def answer(
-        self, text: str, policy: GuardPolicy, leak: PromptLeak | None, *, offset: int = 0, caller: str = ""
+        self,
+        text: str,
+        policy: GuardPolicy,
+        leak: PromptLeak | None,
+        *,
+        offset: int = 0,
+        caller: str = "",
+        written: str = "",
     ) -> Decision:
         """Look at an answer, or at the window of one; `offset` is where the window begins.
 
-        For personal data the callers' answers take turns with their requests.
+        For personal data the callers' answers take turns with their requests. `written` is the text with the asker's
+        values, which deny lists look at as well.
         """
         failed: set[str] = set()
         listing = self._lists_of("output", policy)
-        key = _digest(text) if listing else b""
-        listed, new = self._known_of([(key, text)] if listing else (), _DENY)
+        looked = {_digest(one): one for one in (text, written) if one and listing}
+        listed, new = self._known_of(looked.items(), _DENY)
         is_long = len(text) > _LONG
         listed |= self._kept(await beside_loop(lambda: self._listed(new), is_heavy=is_long), _DENY)
-        findings: list[Acted] = list(_denied(listed.get(key, ()), "answer", listing))
+        findings = [*_denied_to([listed.get(key, ()) for key in looked], listing)]
         config = policy.config
         if config.urls is not None and policy.action("urls") != "off":
             allowed = config.urls.allow
@@ -337,25 +338,18 @@ def _denied(found: Iterable[Finding], place: str, listing: Mapping[str, str]) ->
     return [Acted(one, action, place) for name, action in listing.items() for one in found if one.rule == name]
 
 
+def _denied_to(found: Sequence[_Findings], listing: Mapping[str, str]) -> Iterable[Acted]:
+    """What must not be said in an answer, and what is not said but to its asker, whose own values it has."""
+    for_all: set[str] = set()
+    for place, findings in zip(("answer", ASKERS_OWN), found, strict=False):
+        denied = [one for one in _denied(findings, place, listing) if one.finding.rule not in for_all]
+        for_all |= {one.finding.rule for one in denied}
+        yield from denied
+
+
 def _cost(texts: Mapping[bytes, str]) -> int:
     """Of all together: hundreds of short ones hold up as many as a long one."""
     return sum(len(text) + _EACH for text in texts.values())
-
-
-def _with_joined(texts: Sequence[Said]) -> Iterable[Said]:
-    """The texts in their order, and behind a message's last part what its parts say together: a model reads that."""
-    parts: dict[tuple[tuple[object, ...], str], list[str]] = {}
-    last: dict[tuple[tuple[object, ...], str], int] = {}
-    for number, one in enumerate(texts):
-        if one.message is not None and one.text.strip():
-            parts.setdefault((one.message, one.place), []).append(one.text)
-            last[one.message, one.place] = number
-    for number, one in enumerate(texts):
-        yield one
-        if one.message is not None and last.get((one.message, one.place)) == number:
-            said = parts[one.message, one.place]
-            if len(said) > 1:
-                yield Said("\n".join(said), one.place)
 
 
 def _digest(text: str) -> bytes:

@@ -7,6 +7,7 @@ checked when it comes back.
 Failure behaviour: pure and total; what has no known shape passes through with the values put back into its strings.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -17,28 +18,58 @@ from thriftgate.wire.streaming.codec import is_last_event
 
 _KEPT = frozenset({
     "id", "object", "model", "type", "role", "signature", "encrypted_content", "data", "b64_json", "system_fingerprint",
-    "call_id", "item_id", "tool_use_id", "previous_response_id", "logprobs", "partial_image_b64",
+    "call_id", "item_id", "tool_use_id", "previous_response_id", "partial_image_b64",
 })  # fmt: skip
-"""Strings that are nobody's words."""
+"""Strings under these keys are nobody's words, as long as they have the letters of an id or of base64."""
+_ID = re.compile(r"[A-Za-z0-9_.:/+=|~#$-]*+")
+_MADE_UP = frozenset({"arguments", "metadata", "structured_content"})
+_CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+"""Under these keys, and as the input of these blocks, stands what was made up, with keys of its own."""
 _ARGUMENTS = frozenset({"arguments", "partial_json"})
 _CHAT_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+_IN_PIECES = frozenset({*_CHAT_TEXTS, "tool_calls", "function_call", "role", "thinking_blocks"})
+"""Fields of a delta that are put together from many; the others come whole."""
 _Key = tuple[Any, ...]
 
 
 def restored(answer: Any, restorer: Restorer, name: str = "") -> Any:
     """The answer, or any part of one, with every value in its place."""
     if isinstance(answer, str):
-        return answer if name in _KEPT else restore_json(restorer, answer, is_json=name in _ARGUMENTS)
+        is_kept = name in _KEPT and _ID.fullmatch(answer) is not None
+        return answer if is_kept else restore_json(restorer, answer, is_json=name in _ARGUMENTS)
     if isinstance(answer, Mapping):
         fields = cast("Json", answer)
         signed = "signature" in fields
+        is_call = fields.get("type") in _CALLS
         return {
-            key: value if (signed and key == "thinking") or key in _KEPT else restored(value, restorer, key)
+            key: _value(value, key, restorer, is_kept=signed and key == "thinking", is_free=is_call and key == "input")
             for key, value in fields.items()
         }
     if isinstance(answer, list):
-        return [restored(item, restorer, name) for item in cast("list[Any]", answer)]
+        values = cast("list[Any]", answer)
+        # Vectors are long, and of numbers alone.
+        is_vector = bool(values) and isinstance(values[0], int | float)
+        return values if is_vector else [restored(item, restorer, name) for item in values]
     return answer
+
+
+def _value(value: Any, key: str, restorer: Restorer, *, is_kept: bool, is_free: bool) -> Any:
+    if is_kept or key == "logprobs":
+        return value
+    is_free = is_free or (key in _MADE_UP and not isinstance(value, str))
+    return _free(value, restorer) if is_free else restored(value, restorer, key)
+
+
+def _free(value: Any, restorer: Restorer) -> Any:
+    """What a model or a client made up: no key of it is the protocol's, and keys are texts too."""
+    if isinstance(value, str):
+        return restore_json(restorer, value, is_json=False)
+    if isinstance(value, Mapping):
+        fields = cast("Json", value)
+        return {restore_json(restorer, key, is_json=False): _free(item, restorer) for key, item in fields.items()}
+    if isinstance(value, list):
+        return [_free(item, restorer) for item in cast("list[Any]", value)]
+    return value
 
 
 class EventRestorer:
@@ -52,6 +83,7 @@ class EventRestorer:
         self._restorer = restorer
         self._texts: dict[_Key, tuple[StreamJsonRestorer, Callable[[str], Body]]] = {}
         self._shift = 0
+        self._choices: set[_Key] = set()
 
     def feed(self, event: Json) -> list[Body]:
         """The events that this one becomes: none where all of it is held back."""
@@ -101,14 +133,19 @@ class EventRestorer:
             if isinstance(shown.get("text"), str):
                 shown["text"] = self._take(("text", place), shown["text"], _completion(event, place))
             choices.append(shown)
-            if shown.get("finish_reason"):
+            self._choices.add((place,))
+            # Of several choices LiteLLM calls the first ended when any of them is, and its text goes on.
+            if shown.get("finish_reason") and len(self._choices) == 1:
                 before += self._ended(lambda key, place=place: key[1] == place)
         is_empty = has_held and not event.get("usage") and all(_says_nothing(choice) for choice in choices)
         return [*before, *([] if is_empty else [{**event, "choices": choices}])]
 
     def _delta(self, event: Json, delta: Json, place: Any) -> tuple[Body, bool]:
         """The delta with what may be sent; True when something of it is held back and nothing is left of that."""
-        shown = dict(delta)
+        shown = {
+            name: value if name in _IN_PIECES else restored(value, self._restorer, name)
+            for name, value in delta.items()
+        }
         held = False
         for name in _CHAT_TEXTS:
             piece = delta.get(name)

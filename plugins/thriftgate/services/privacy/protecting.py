@@ -18,7 +18,7 @@ from thriftgate.ports import KeptPseudonyms, PrivacyAnalyzer, PseudonymVault
 from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.findings import Text, counted_by_kind, resolved
 from thriftgate.privacy.masking import Masker, Recurrences, spoken_of_again
-from thriftgate.privacy.policy import PrivacyPolicy
+from thriftgate.privacy.policy import PrivacyPolicy, keyed_hash
 from thriftgate.privacy.pseudonyms import Pseudonym, Pseudonyms
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.services.request.background import beside_loop
@@ -126,6 +126,10 @@ class PrivacyService:
         """A conversation under a name that says nothing about its parts."""
         name, *earlier = (_name(key, parts) for key in (self._key, *self._earlier_keys))
         return Conversation(name, is_continued, tuple(earlier))
+
+    def hashed_name(self, name: str) -> str:
+        """What stands for somebody's name in the books, the same for as long as the key is."""
+        return f"person#{keyed_hash(self._key, 'PERSON', name)}"
 
     def _first_number(self, conversation: Conversation, kept: object) -> int:
         if kept is not None or not conversation.is_continued:

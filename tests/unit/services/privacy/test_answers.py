@@ -152,7 +152,7 @@ def test_what_a_stream_holds_when_it_breaks_off_still_comes() -> None:
 
 def test_a_whole_answer_has_its_values_and_signed_thinking_stays() -> None:
     answer = {
-        "id": "<PERSON_1>",
+        "id": "msg_PERSON_1",
         "content": [
             {"type": "thinking", "thinking": "<PERSON_1>", "signature": "s"},
             {"type": "text", "text": SAID},
@@ -163,10 +163,10 @@ def test_a_whole_answer_has_its_values_and_signed_thinking_stays() -> None:
     seen: list[Mapping[str, Any]] = []
     out = json.loads(restored_json(json.dumps(answer).encode(), RESTORER, seen.append))
     assert seen == [answer]
-    assert out["id"] == "<PERSON_1>"
+    assert out["id"] == "msg_PERSON_1"
     assert out["content"][0]["thinking"] == "<PERSON_1>"
     assert out["content"][1]["text"] == SEEN
-    assert out["content"][2]["input"] == {"<PERSON_1>": ['Bob "B" Stone']}
+    assert out["content"][2]["input"] == {"Alice": ['Bob "B" Stone']}
     assert json.loads(out["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"])["to"] == 'Bob "B" Stone'
 
 
@@ -192,3 +192,35 @@ def test_what_is_held_back_comes_before_the_end_of_a_message_whose_block_was_nev
     events += stream.feed({"type": "message_stop"})
     assert "".join(event["delta"]["text"] for event in events[:-1]) == "See <PERS"
     assert events[-1] == {"type": "message_stop"}
+
+
+def test_keys_that_a_protocol_has_elsewhere_hide_nothing_in_what_a_model_made_up() -> None:
+    made_up = dict.fromkeys(("id", "data", "type", "model", "role", "call_id", "logprobs", "signature"), "<PERSON_1>")
+    wanted = dict.fromkeys(made_up, "Alice")
+    blocks = [{"type": kind, "id": "toolu_1", "input": {"deep": [made_up]}} for kind in ("tool_use", "mcp_tool_use")]
+    assert restored(blocks, RESTORER) == [{**one, "input": {"deep": [wanted]}} for one in blocks]
+    pictures = {"data": [{"b64_json": "PERSON_1+/=", "revised_prompt": "A cat of <PERSON_1>"}]}
+    assert restored(pictures, RESTORER)["data"] == [{"b64_json": "PERSON_1+/=", "revised_prompt": "A cat of Alice"}]
+    shell = {"type": "local_shell_call", "id": "ls_1", "action": {"type": "exec", "env": {"id": "<PERSON_1>"}}}
+    assert restored(shell, RESTORER)["action"]["env"] == {"id": "Alice"}
+
+
+def test_what_comes_whole_in_a_chunk_has_its_values_too() -> None:
+    restorer = EventRestorer(RESTORER)
+    cited = [{"type": "url_citation", "url_citation": {"title": "<PERSON_1>", "url": "https://a.example"}}]
+    (event,) = restorer.feed({"choices": [{"index": 0, "delta": {"annotations": cited}, "finish_reason": None}]})
+    assert event["choices"][0]["delta"]["annotations"][0]["url_citation"]["title"] == "Alice"
+
+
+def test_the_text_of_a_choice_goes_on_behind_an_ending_that_was_anothers() -> None:
+    """LiteLLM says of the first choice that it ended when any of them did."""
+
+    def said(place: int, piece: str | None, reason: str | None = None) -> dict[str, Any]:
+        delta = {"content": piece} if piece is not None else {}
+        return {"choices": [{"index": place, "delta": delta, "finish_reason": reason}]}
+
+    restorer = EventRestorer(RESTORER)
+    events = [said(0, "To <PER"), said(1, "<PERSON_2>"), said(0, None, "stop"), said(0, "SON_1> <PERS")]
+    shown = [*itertools.chain.from_iterable(map(restorer.feed, events)), *restorer.flush()]
+    first = [one for event in shown for one in event["choices"] if one["index"] == 0]
+    assert "".join(one["delta"].get("content") or "" for one in first) == "To Alice <PERS"
