@@ -12,7 +12,7 @@ Failure behaviour: pure and total, also for JSON that breaks off or never was an
 import json
 import re
 
-from thriftgate.privacy.restoring import Restorer, StreamRestorer
+from thriftgate.privacy.restoring import Moves, Restorer, StreamRestorer
 
 _MAX_DEPTH = 4
 """JSON in JSON in JSON in JSON; deeper strings are plain text."""
@@ -262,6 +262,11 @@ class StreamJsonRestorer:
     def held(self) -> int:
         """Characters held back."""
         return self._stream.held
+
+    @property
+    def moves(self) -> Moves:
+        """Where values stand in what was read and in what was written."""
+        return self._stream.moves
 
     def feed(self, piece: str) -> str:
         """What is certain by now."""

@@ -6,6 +6,7 @@ For every way of cutting a text into pieces the pieces' results joined are the r
 Failure behaviour: pure and total; a placeholder that nobody gave out stays as it is.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 
 from thriftgate.privacy.placeholders import LOOKED_BACK, PlaceholderScanner, ScanOutcome
@@ -32,6 +33,29 @@ class Restorer:
         return StreamRestorer(self)
 
 
+class Moves:
+    """Where a place of a text is once values stand in it."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._values: list[tuple[int, int, int]] = []
+
+    def note(self, read: int, written: int, length: int, new_length: int) -> None:
+        """A value took the place of `length` characters, which began at `read` and now begin at `written`."""
+        self._starts.append(read)
+        self._values.append((read + length, written, written + new_length))
+
+    def moved(self, place: int, *, is_end: bool = False) -> int:
+        """A place inside of what was replaced is where the value begins, or ends."""
+        number = (bisect_left if is_end else bisect_right)(self._starts, place) - 1
+        if number < 0:
+            return place
+        end, new_start, new_end = self._values[number]
+        if place >= end:
+            return new_end + place - end
+        return new_end if is_end else new_start
+
+
 class StreamRestorer:
     """Restores a text piece by piece: `feed` each, `flush` at the end.
 
@@ -53,6 +77,9 @@ class StreamRestorer:
         self._passed = passed
         self._before = ""
         self._held = ""
+        self._read = self._written = 0
+        self.moves = Moves()
+        """Where values stand in what was read and in what was written."""
 
     @property
     def held(self) -> int:
@@ -85,6 +112,9 @@ class StreamRestorer:
             value = self._restorer.values[found.placeholder]
             out.append(self._copied(text[copied:at]))
             out.append(self._spell(value) if self._spell else value)
+            self.moves.note(self._read, self._written, found.end - at, len(out[-1]))
+            self._read += found.end - at
+            self._written += len(out[-1])
             at = copied = found.end
         out.append(self._copied(text[copied:at]))
         self._held = text[at:]
@@ -92,4 +122,7 @@ class StreamRestorer:
         return "".join(out)
 
     def _copied(self, text: str) -> str:
-        return text if self._passed is None else self._passed(text)
+        passed = text if self._passed is None else self._passed(text)
+        self._read += len(text)
+        self._written += len(passed)
+        return passed

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from thriftgate.privacy.json_restoring import StreamJsonRestorer, restore_json
-from thriftgate.privacy.restoring import Restorer
+from thriftgate.privacy.restoring import Moves, Restorer
 from thriftgate.wire.shapes import Body, Json, items, mapping, objects
 from thriftgate.wire.streaming.codec import is_last_event
 
@@ -29,6 +29,8 @@ _ARGUMENTS = frozenset({"arguments", "partial_json"})
 _CHAT_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 _IN_PIECES = frozenset({*_CHAT_TEXTS, "tool_calls", "function_call", "role", "thinking_blocks"})
 """Fields of a delta that are put together from many; the others come whole."""
+_CITED, _PLACES = ("text", "content"), frozenset({"start_index", "end_index"})
+"""Beside `annotations` stands the text that they point into."""
 _Key = tuple[Any, ...]
 
 
@@ -41,10 +43,17 @@ def restored(answer: Any, restorer: Restorer, name: str = "") -> Any:
         fields = cast("Json", answer)
         signed = "signature" in fields
         is_call = fields.get("type") in _CALLS
-        return {
+        out = {
             key: _value(value, key, restorer, is_kept=signed and key == "thinking", is_free=is_call and key == "input")
             for key, value in fields.items()
         }
+        cited = next((value for key in _CITED if isinstance(value := fields.get(key), str)), "")
+        if cited and fields.get("annotations"):
+            stream = StreamJsonRestorer(restorer, is_json=False)
+            stream.feed(cited)
+            stream.flush()
+            out["annotations"] = _pointing(out["annotations"], stream.moves)
+        return out
     if isinstance(answer, list):
         values = cast("list[Any]", answer)
         # Vectors are long, and of numbers alone.
@@ -58,6 +67,22 @@ def _value(value: Any, key: str, restorer: Restorer, *, is_kept: bool, is_free: 
         return value
     is_free = is_free or (key in _MADE_UP and not isinstance(value, str))
     return _free(value, restorer) if is_free else restored(value, restorer, key)
+
+
+def _pointing(annotations: Any, moves: Moves) -> Any:
+    """Citations whose places in the text are those that it has with its values."""
+    if isinstance(annotations, list):
+        return [_pointing(one, moves) for one in cast("list[Any]", annotations)]
+    if not isinstance(annotations, Mapping):
+        return annotations
+    return {
+        key: moves.moved(value, is_end=key == "end_index")
+        if key in _PLACES and isinstance(value, int)
+        else _pointing(value, moves)
+        if isinstance(value, Mapping)
+        else value
+        for key, value in cast("Json", annotations).items()
+    }
 
 
 def _free(value: Any, restorer: Restorer) -> Any:
@@ -84,6 +109,7 @@ class EventRestorer:
         self._texts: dict[_Key, tuple[StreamJsonRestorer, Callable[[str], Body]]] = {}
         self._shift = 0
         self._choices: set[_Key] = set()
+        self._moves: dict[_Key, Moves] = {}
 
     def feed(self, event: Json) -> list[Body]:
         """The events that this one becomes: none where all of it is held back."""
@@ -104,6 +130,7 @@ class EventRestorer:
         """What may be sent of a text by now; `rest` makes the event that completes it."""
         if key not in self._texts:
             self._texts[key] = StreamJsonRestorer(self._restorer, is_json=is_json), rest
+            self._moves[key] = self._texts[key][0].moves
         return self._texts[key][0].feed(piece)
 
     def _ended(self, matches: Callable[[_Key], bool]) -> list[Body]:
@@ -154,6 +181,8 @@ class EventRestorer:
                     (name, place), piece, _chunk(event, place, lambda left, name=name: {name: left})
                 )
                 held = held or not shown[name]
+        if delta.get("annotations") and (moves := self._moves.get(("content", place))) is not None:
+            shown["annotations"] = _pointing(shown["annotations"], moves)
         if isinstance(delta.get("tool_calls"), list):
             shown["tool_calls"] = [self._call(event, call, place) for call in objects(delta["tool_calls"])]
         legacy = mapping(delta.get("function_call"))
@@ -204,6 +233,10 @@ class EventRestorer:
             key = ("response", kind.removesuffix(".delta"), *where)
             piece = self._take(key, event["delta"], rest, is_json="arguments" in kind)
             return [{**event, "delta": piece}] if piece or not event["delta"] else []
+        if kind == "response.output_text.annotation.added":
+            added = restored(event, self._restorer)
+            moves = self._moves.get(("response", "response.output_text", *where))
+            return [added if moves is None else {**added, "annotation": _pointing(added.get("annotation"), moves)}]
         if kind.endswith(".done"):
             of_item = kind == "response.output_item.done"
             before = self._ended(

@@ -224,3 +224,49 @@ def test_the_text_of_a_choice_goes_on_behind_an_ending_that_was_anothers() -> No
     shown = [*itertools.chain.from_iterable(map(restorer.feed, events)), *restorer.flush()]
     first = [one for event in shown for one in event["choices"] if one["index"] == 0]
     assert "".join(one["delta"].get("content") or "" for one in first) == "To Alice <PERS"
+
+
+CITING = "Dear <PERSON_1>, see <PERSON_2> [1] and more."
+CITED = CITING.index("<PERSON_2>"), CITING.index(" and more")
+
+
+def citation(place: tuple[int, int] = CITED) -> dict[str, Any]:
+    return {"type": "url_citation", "start_index": place[0], "end_index": place[1], "title": "<PERSON_1>", "index": 3}
+
+
+def test_a_citation_points_to_the_same_words_once_values_stand_there() -> None:
+    part = restored({"type": "output_text", "text": CITING, "annotations": [citation()]}, RESTORER)
+    (one,) = part["annotations"]
+    assert part["text"][one["start_index"] : one["end_index"]] == 'Bob "B" Stone [1]'
+    assert (one["title"], one["index"]) == ("Alice", 3)
+    message = restored({"content": CITING, "annotations": [{"url_citation": citation()}]}, RESTORER)
+    place = message["annotations"][0]["url_citation"]
+    assert message["content"][place["start_index"] : place["end_index"]] == 'Bob "B" Stone [1]'
+
+
+@given(cuts=st.lists(st.integers(1, len(CITING) - 1), unique=True))
+def test_a_streamed_citation_too_for_every_chunking(cuts: list[int]) -> None:
+    edges = [0, *sorted(cuts), len(CITING)]
+    pieces = [CITING[start:end] for start, end in itertools.pairwise(edges)]
+    restorer = EventRestorer(RESTORER)
+    events = list(itertools.chain.from_iterable(map(restorer.feed, chat(pieces)[:-1])))
+    (last,) = restorer.feed({"choices": [{"index": 0, "delta": {"annotations": [{"url_citation": citation()}]}}]})
+    place = last["choices"][0]["delta"]["annotations"][0]["url_citation"]
+    assert chat_text(events)[place["start_index"] : place["end_index"]] == 'Bob "B" Stone [1]'
+
+    where = {"output_index": 0, "content_index": 0}
+    restorer = EventRestorer(RESTORER)
+    said = [{"type": "response.output_text.delta", **where, "delta": piece} for piece in pieces]
+    events = list(itertools.chain.from_iterable(map(restorer.feed, said)))
+    (last,) = restorer.feed({"type": "response.output_text.annotation.added", **where, "annotation": citation()})
+    text = "".join(one["delta"] for one in events)
+    assert text[last["annotation"]["start_index"] : last["annotation"]["end_index"]] == 'Bob "B" Stone [1]'
+
+
+@pytest.mark.parametrize(("place", "is_end", "moved"), [
+    (0, False, 0), (5, False, 5), (8, False, 5), (8, True, 10), (15, True, 10), (15, False, 10), (16, True, 11),
+])  # fmt: skip
+def test_a_place_inside_of_a_placeholder_is_an_end_of_its_value(place: int, is_end: bool, moved: int) -> None:
+    stream = RESTORER.stream()
+    assert stream.feed("Dear <PERSON_1>!") + stream.flush() == "Dear Alice!"
+    assert stream.moves.moved(place, is_end=is_end) == moved
