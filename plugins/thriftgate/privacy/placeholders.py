@@ -5,7 +5,7 @@ those of a given set are found: any other text stays what it is, however much it
 or a document may call its own is none: `<email1>`, `a<ip_1>b`, `person_1`, `<person_1>…</person_1>` so far as is seen.
 `scan` decides from the left, and says "more" when the text ends before it is decided; so a stream can be cut anywhere.
 
-Failure behaviour: pure and total. Linear: every decision looks at no more than 128 characters.
+Failure behaviour: pure and total. Linear: every decision looks at no more than 64 characters.
 """
 
 import re
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-LONGEST = 128
+LONGEST = 64
 """No spelling of a placeholder that is recognized has more characters; so many a stream holds back at most."""
 _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "<": (">", "&gt;", "\\u003e", "%3e"),
@@ -33,6 +33,8 @@ _OPENINGS: Mapping[str, tuple[str, ...]] = {
     "\\uff1c": ("\\uff1e",),
 }
 _FIRST_SIGNS = frozenset(opening[0] for opening in _OPENINGS)
+_DASHES = "-\u2010\u2011\u2012\u2013"
+"""Models write the one that breaks no line, too."""
 _SPACES = " \n\r\t\u00a0\u200b"
 """In brackets a line may end between the parts of a placeholder, in JSON as `\\n`."""
 _ESCAPED_SPACES = ("\\n", "\\r", "\\t", "\\u00a0", "\\u200b", "\\u000a")
@@ -109,7 +111,7 @@ def variant_letters(variant: int) -> str:
     return letters
 
 
-_GAP = r"(?:\\(?:[nrt]|u00a0|u200b|u000a)|[_\s\u200b#:\\-])"
+_GAP = r"(?:\\(?:[nrt]|u00a0|u200b|u000a)|[_\s\u200b#:\\\u2010-\u2013-])"
 
 
 def literal_numbers(text: str, entity_types: Iterable[str]) -> set[tuple[str, int]]:
@@ -274,7 +276,8 @@ def _name_end(text: str, at: int, name: str, *, in_brackets: bool) -> tuple[int 
             return None, True
         if letter == "_":
             before = at = _past_backslashes(text, at)
-            at = _past(text, at, f"_-{_SPACES}", _MOST_SIGNS) if in_brackets else at + (text[at : at + 1] in {*"_ -"})
+            is_sign = text[at : at + 1] in {*"_ -"}
+            at = _past(text, at, f"_{_DASHES}{_SPACES}", _MOST_SIGNS) if in_brackets else at + is_sign
             if at >= len(text):
                 return None, True
             if at == before:
@@ -342,7 +345,7 @@ def _past_backslashes(text: str, at: int) -> int:
 
 
 def _past_signs(text: str, at: int, *, in_brackets: bool) -> int:
-    return _past(text, at, f"_-#:{_SPACES}", _MOST_SIGNS) if in_brackets else _past(text, at, "_", 1)
+    return _past(text, at, f"_#:{_DASHES}{_SPACES}", _MOST_SIGNS) if in_brackets else _past(text, at, "_", 1)
 
 
 def _closed(text: str, at: int, closings: tuple[str, ...], placeholder: str) -> ScanResult:
