@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +23,11 @@ class EchoUpstream:
         self.heads: list[str] = []
         """Addresses and headers of what was received."""
         self._base = server.url_for("/echo")
+        self._answered: Body = {}
+        """The whole answer that was given last to a request for responses; it is what a client may fetch by its id."""
+        server.expect_request(re.compile(r"/echo/v1/responses/.+"), method="GET").respond_with_handler(
+            lambda request: _json(self._answered)
+        )
         for path, reply in (
             ("/v1/chat/completions", self._chat),
             ("/v1/messages", self._messages),
@@ -175,6 +181,7 @@ class EchoUpstream:
             "tool_choice": "auto",
         }  # fmt: skip
         if not body.get("stream"):
+            self._answered = whole
             return _json(whole)
         at = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
         begun: dict[str, Any] = {**whole, "status": "in_progress", "output": [], "usage": None}

@@ -370,3 +370,12 @@ def test_a_document_of_plain_text_has_no_values(setup: Setup) -> None:
     )
     assert answer.status_code == 200, answer.text
     nothing_left(setup)
+
+
+def test_an_answer_that_is_fetched_by_its_id_has_the_values_of_its_caller_alone(setup: Setup) -> None:
+    told = setup.responses(PRIVATE, background=True, store=True)
+    assert told.status_code == 200, told.text
+    address = f"{setup.gateway.base_url}/v1/responses/{told.json()['id']}"
+    fetched = httpx.get(address, headers=setup.gateway.headers(), timeout=30)
+    assert fetched.json()["output"][0]["content"][0]["text"] == PRIVATE, fetched.text
+    nothing_left(setup)

@@ -4,7 +4,8 @@ Runs after the hook that opens the request (`proxy/hooks.py`), which refuses wha
 that sends, caches, traces or logs. What LiteLLM has copied from the request by then is replaced as well.
 
 Failure behaviour: fails closed. Whatever goes wrong, the request is refused (503, or 400 where a kind is blocked or the
-model may not see it), and its texts are taken out of what LiteLLM logs of refused requests.
+model may not see it), and its texts are taken out of what LiteLLM logs of refused requests. Where only an earlier
+answer is fetched nothing is sent: with the vault away it keeps its placeholders, and a line is logged.
 """
 
 import logging
@@ -19,6 +20,7 @@ from thriftgate.errors import ContentBlockedError, GatewayError, PrivacyUnavaila
 from thriftgate.identity.shown import shown_names
 from thriftgate.privacy.documents import transformed
 from thriftgate.privacy.policy import Action, PrivacyPolicy
+from thriftgate.privacy.pseudonyms import Pseudonym
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.endpoints.refusing import answer_with
 from thriftgate.proxy.errors import ClientHTTPException
@@ -34,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 _CONVERSATIONS = ("messages", "input", "prompt")
 
+_FETCHING = frozenset({"aget_responses", "alist_input_items"})
+"""Asks for an earlier answer, or for what it answered."""
 _LITELLMS_OWN = frozenset({
     "model", "metadata", "litellm_metadata", "proxy_server_request", "secret_fields", "litellm_logging_obj",
     "litellm_call_id", "litellm_trace_id", "litellm_session_id", "litellm_params", "api_key", "api_base", "headers",
@@ -75,9 +79,13 @@ class PrivacyHooks(CustomLogger):
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
     ) -> dict[str, Any] | None:
         """Replace every value by what the policy says."""
+        exchange = current.get()
+        if call_type in _FETCHING:
+            if exchange is not None:
+                exchange.entries = await self._fetched(data, user_api_key_dict)
+            return None
         groups = self._groups.of(str(data.get("model") or ""))
         policy = self._policies.policy_of(*groups)
-        exchange = current.get()
         self._limit_fallbacks(data, exchange, policy)
         names = _names_of(data, user_api_key_dict)
         if policy is None:
@@ -119,6 +127,15 @@ class PrivacyHooks(CustomLogger):
 
                 exchange.remember = remember
         return data
+
+    async def _fetched(self, data: Mapping[str, Any], auth: UserAPIKeyAuth) -> Sequence[Pseudonym]:
+        """What stands in an answer that is fetched by its id, as whoever had it made in the background does."""
+        conversation = self._service.conversation(*_caller(auth), "conversation", str(data.get("response_id") or ""))
+        try:
+            return await self._service.known(conversation)
+        except GatewayError as error:
+            logger.warning("the pseudonyms of an answer could not be read: %s", type(error).__name__)
+            return ()
 
     async def protect_count(self, model: str, fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
         """What a provider may be given to count, and whether this one may be; see `counting`."""

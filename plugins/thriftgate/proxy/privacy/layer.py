@@ -83,7 +83,7 @@ class PrivacyLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] not in ("POST", "GET"):
             await self._app(scope, receive, send)
             return
         exchange = Exchange(caller=_shown_key(scope))

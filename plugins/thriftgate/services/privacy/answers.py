@@ -22,7 +22,7 @@ _KEPT = frozenset({
 })  # fmt: skip
 """Strings under these keys are nobody's words, as long as they have the letters of an id or of base64."""
 _ID = re.compile(r"[A-Za-z0-9_.:/+=|~#$-]*+")
-_MADE_UP = frozenset({"arguments", "metadata", "structured_content"})
+_MADE_UP = frozenset({"arguments", "args", "metadata", "structured_content"})
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """Under these keys, and as the input of these blocks, stands what was made up, with keys of its own."""
 _ARGUMENTS = frozenset({"arguments", "partial_json"})
@@ -116,6 +116,8 @@ class EventRestorer:
         kind = str(event.get("type") or "")
         if isinstance(event.get("choices"), list):
             return self._chat(event)
+        if isinstance(event.get("candidates"), list):
+            return self._geminis(event)
         if kind.startswith("content_block"):
             return self._block(event, kind)
         if kind.startswith("response."):
@@ -200,6 +202,38 @@ class EventRestorer:
         rest = _chunk(event, place, lambda left: {"tool_calls": [{"index": number, "function": {"arguments": left}}]})
         piece = self._take(("tool", place, number), function["arguments"], rest, is_json=True)
         return {**call, "function": {**function, "arguments": piece}}
+
+    # Gemini's own API.
+    def _geminis(self, event: Json) -> list[Body]:
+        before: list[Body] = []
+        candidates: list[Any] = []
+        for number, one in enumerate(items(event.get("candidates"))):
+            candidate = mapping(one)
+            content = mapping(candidate.get("content"))
+            place = candidate.get("index", number)
+            parts = [
+                {**restored({**part, "text": ""}, self._restorer), "text": self._part(part, place)}
+                if isinstance(part.get("text"), str)
+                else restored(part, self._restorer)
+                for part in objects(content.get("parts"))
+            ]
+            if candidate.get("finishReason"):
+                before += self._ended(lambda key, place=place: key[:2] == ("gemini", place))
+            rest = restored({name: value for name, value in candidate.items() if name != "content"}, self._restorer)
+            candidates.append(
+                {**rest, "content": {**content, "parts": parts}} if content else restored(one, self._restorer)
+            )
+        frame = restored({**event, "candidates": []}, self._restorer)
+        return [*before, {**frame, "candidates": candidates}]
+
+    def _part(self, part: Json, place: Any) -> str:
+        is_thought = bool(part.get("thought"))
+
+        def rest(left: str) -> Body:
+            more = {"text": left, **({"thought": True} if is_thought else {})}
+            return {"candidates": [{"index": place, "content": {"role": "model", "parts": [more]}}]}
+
+        return self._take(("gemini", place, is_thought), part["text"], rest)
 
     # Anthropic messages.
     def _block(self, event: Json, kind: str) -> list[Body]:

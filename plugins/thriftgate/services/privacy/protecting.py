@@ -127,6 +127,11 @@ class PrivacyService:
         name, *earlier = (_name(key, parts) for key in (self._key, *self._earlier_keys))
         return Conversation(name, is_continued, tuple(earlier))
 
+    async def known(self, conversation: Conversation) -> Sequence[Pseudonym]:
+        """The pseudonyms of a conversation that nothing is sent in; none where nobody has kept any."""
+        kept = await self._vault.load(conversation.id) or await self._kept_before(conversation)
+        return kept.entries if kept is not None else ()
+
     def hashed_name(self, name: str) -> str:
         """What stands for somebody's name in the books, the same for as long as the key is."""
         return f"person#{keyed_hash(self._key, 'PERSON', name)}"

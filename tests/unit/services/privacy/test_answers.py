@@ -270,3 +270,19 @@ def test_a_place_inside_of_a_placeholder_is_an_end_of_its_value(place: int, is_e
     stream = RESTORER.stream()
     assert stream.feed("Dear <PERSON_1>!") + stream.flush() == "Dear Alice!"
     assert stream.moves.moved(place, is_end=is_end) == moved
+
+
+@given(cuts=st.lists(st.integers(1, len(SAID) - 1), unique=True))
+def test_a_stream_of_geminis_own_has_its_values_for_every_chunking(cuts: list[int]) -> None:
+    edges = [0, *sorted(cuts), len(SAID)]
+    parts: list[dict[str, Any]] = [{"text": SAID[start:end]} for start, end in itertools.pairwise(edges)]
+    call = {"functionCall": {"name": "send", "args": {"id": "<PERSON_1>", "<PERSON_1>": 1}}}
+    contents = [{"role": "model", "parts": [one]} for one in (*parts, call)]
+    events: list[dict[str, Any]] = [{"candidates": [{"index": 0, "content": one}]} for one in contents]
+    events[-1]["candidates"][0]["finishReason"] = "STOP"
+    restorer = EventRestorer(RESTORER)
+    shown = [*itertools.chain.from_iterable(map(restorer.feed, events)), *restorer.flush()]
+    said = [part for event in shown for one in event["candidates"] for part in one["content"]["parts"]]
+    assert "".join(part.get("text", "") for part in said) == SEEN
+    assert said[-1] == {"functionCall": {"name": "send", "args": {"id": "Alice", "Alice": 1}}}
+    assert shown[-1]["candidates"][0]["finishReason"] == "STOP"

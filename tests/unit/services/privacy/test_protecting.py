@@ -90,6 +90,22 @@ async def test_a_session_goes_on_where_it_was_without_its_history() -> None:
     assert other.values == {"<PERSON_1>": "Carol"}
 
 
+async def test_what_a_conversation_knows_is_read_under_its_name_and_an_earlier_one() -> None:
+    vault = MemoryVault()
+    before = PrivacyService(FakeAnalyzer(), vault, key=b"k" * 32)
+    await before.protect(said("I am Alice"), POLICY, before.conversation("ada", "session", "s"))
+    now = PrivacyService(FakeAnalyzer(), vault, key=b"n" * 32, earlier_keys=[b"k" * 32])
+    assert [one.value for one in await now.known(now.conversation("ada", "session", "s"))] == ["Alice"]
+    assert not await now.known(now.conversation("bob", "session", "s"))
+
+
+async def test_a_person_has_one_name_in_the_books_that_needs_the_key() -> None:
+    one, other = service(), PrivacyService(FakeAnalyzer(), MemoryVault(), key=b"n" * 32)
+    assert one.hashed_name("Alice") == service().hashed_name("Alice") != one.hashed_name("Bob")
+    assert one.hashed_name("Alice") != other.hashed_name("Alice")
+    assert "Alice" not in one.hashed_name("Alice")
+
+
 async def test_a_conversation_goes_on_after_the_key_has_changed_and_needs_the_earlier_one_once() -> None:
     vault, before, now = MemoryVault(), b"k" * 32, b"n" * 32
 
