@@ -379,3 +379,14 @@ def test_an_answer_that_is_fetched_by_its_id_has_the_values_of_its_caller_alone(
     fetched = httpx.get(address, headers=setup.gateway.headers(), timeout=30)
     assert fetched.json()["output"][0]["content"][0]["text"] == PRIVATE, fetched.text
     nothing_left(setup)
+
+
+@pytest.mark.parametrize("model", ["plain-chat", "desk"])
+def test_headers_that_a_body_adds_have_no_values(setup: Setup, model: str) -> None:
+    added = {"x-customer": "alice.liddell@example.com", "x-run": "nightly"}
+    answer = setup.chat("Hello there", model=model, extra_headers=added)
+    assert answer.status_code == 200, answer.text
+    (head,) = setup.upstream.heads
+    assert "alice.liddell" not in head
+    assert "<EMAIL_ADDRESS_1>" in head
+    assert "nightly" in head

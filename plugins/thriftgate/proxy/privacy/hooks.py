@@ -9,6 +9,7 @@ answer is fetched nothing is sent: with the vault away it keeps its placeholders
 """
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, cast
 
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 _CONVERSATIONS = ("messages", "input", "prompt")
 
+_OPENS = re.compile(r"auth|key|token|secret|cookie|credential|password|signature", re.IGNORECASE)
+"""In the name of a header that has a credential, which its provider is to see."""
 _FETCHING = frozenset({"aget_responses", "alist_input_items"})
 """Asks for an earlier answer, or for what it answered."""
 _LITELLMS_OWN = frozenset({
@@ -99,7 +102,7 @@ class PrivacyHooks(CustomLogger):
         conversation = self._conversation(data, user_api_key_dict)
         try:
             protected = await self._service.protect(
-                {"body": body, "noted": noted, "names": [{"id": name} for name in names]},
+                {"body": body, "noted": noted, "names": [{"id": name} for name in names], "sent": _headers_of(data)},
                 policy,
                 conversation,
                 caller=str(user_api_key_dict.api_key or user_api_key_dict.token or ""),
@@ -109,6 +112,7 @@ class PrivacyHooks(CustomLogger):
             raise self._refusal(data, error) from None
         data.update(cast("Mapping[str, Any]", protected.body["body"]))
         _replace_notes(data, noted, cast("Mapping[str, Any]", protected.body["noted"]))
+        _replace_headers(data, cast("Mapping[str, Mapping[str, Any]]", protected.body["sent"]))
         _note_names(names, [one["id"] for one in cast("Sequence[Mapping[str, str]]", protected.body["names"])])
         _replace_copies(data)
         if protected.private:
@@ -260,6 +264,20 @@ def _keep_private(data: dict[str, Any], kinds: Collection[str]) -> None:
     else:
         edge.is_private = True
         edge.notes = {**edge.notes, "private": sorted(kinds)}
+
+
+def _headers_of(data: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The headers that the client's body adds to the request to a provider, but for what opens something there."""
+    return {
+        name: {"headers": {key: value for key, value in mapping(data.get(name)).items() if not _OPENS.search(key)}}
+        for name in ("extra_headers", "headers")
+        if isinstance(data.get(name), dict)
+    }
+
+
+def _replace_headers(data: dict[str, Any], sent: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, one in sent.items():
+        data[name] = {**data[name], **one["headers"]}
 
 
 def _names_of(data: Mapping[str, Any], auth: UserAPIKeyAuth) -> list[str]:
