@@ -22,7 +22,7 @@ from thriftgate.proxy.books.refusals import edge_of
 from thriftgate.proxy.edge import EdgeRequest
 from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.errors import ClientHTTPException
-from thriftgate.proxy.guards.exchange import current
+from thriftgate.proxy.guards.exchange import current, made_answers
 from thriftgate.proxy.messages import caller_of
 from thriftgate.proxy.privacy.layer import current as taken_out
 from thriftgate.proxy.tiers.groups import ModelGroups
@@ -75,6 +75,9 @@ class GuardHooks(CustomLogger):
         self, user_api_key_dict: UserAPIKeyAuth, cache: object, data: dict[str, Any], call_type: str
     ) -> dict[str, Any] | None:
         """Look at the request; refuse it, mark what tools gave back, or tell the route what follows."""
+        if call_type == "aget_responses":
+            self._fetched(data, user_api_key_dict)
+            return None
         model = str(data.get("model") or "")
         groups = self._groups.of(model)
         policy = self._service.policies.policy_of(*groups)
@@ -124,6 +127,18 @@ class GuardHooks(CustomLogger):
         if policy.config.spotlight and view is not None:
             data.update(await beside_loop(partial(_spotlighted, view), is_heavy=view.is_heavy))
         return data
+
+    def _fetched(self, data: Mapping[str, Any], auth: UserAPIKeyAuth) -> None:
+        """An answer that is fetched by its id, as one that was made in the background, is looked at like any other."""
+        exchange = current.get()
+        made = made_answers.made_under(str(data.get("response_id") or ""))
+        policy, model = made if made is not None else (self._service.policies.policy_of(""), "")
+        if exchange is None or policy is None:
+            return
+        exchange.policy, exchange.model = policy, model
+        exchange.request_id = str(data.get("litellm_call_id") or "")
+        exchange.caller = str(auth.api_key or auth.token or "")
+        exchange.leak = self._leak(None, policy.config.system_prompt.canaries, None)
 
     def _is_private(self, edge: EdgeRequest | None, groups: Iterable[str]) -> bool:
         """Whether there may be values in it that no model but private ones may see."""

@@ -20,12 +20,14 @@ from thriftgate.errors import ContentBlockedError, GatewayError
 from thriftgate.guards.flowing import Flow
 from thriftgate.guards.leaks import OF_THE_REQUEST
 from thriftgate.proxy.endpoints.replies import Rewriting, header, with_headers
-from thriftgate.proxy.guards.exchange import GuardExchange, current
+from thriftgate.proxy.guards.exchange import GuardExchange, current, made_answers
 from thriftgate.proxy.limits.dialects import LimitedApi, dialect_of, error_body, error_event, next_number
 from thriftgate.proxy.privacy.layer import current as taken_out
 from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.inspecting import ASKERS_OWN, GuardService
+from thriftgate.services.guards.policies import GuardPolicy
+from thriftgate.wire.shapes import mapping
 from thriftgate.wire.streaming.sse import SseBlocks, data_of
 
 _LONGEST_EVENT = 8_000_000
@@ -42,7 +44,7 @@ class GuardLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] not in ("POST", "GET"):
             await self._app(scope, receive, send)
             return
         exchange = GuardExchange()
@@ -130,6 +132,8 @@ class _Sender(Rewriting):
         error: GatewayError | None = None
         headers: Mapping[str, str] = {}
         text = _said_in(body)
+        if self._dialect is LimitedApi.RESPONSES and self._exchange.policy is not None:
+            _note_made(body, self._exchange.policy, self._exchange.model)
         if text:
             decision = await self._look(text, 0)
             error, headers = decision.error, _merged(self._exchange.decision, decision).headers
@@ -209,6 +213,15 @@ class _Sender(Rewriting):
         restorer = self._values.restorer if self._values is not None else None
         written = restorer.restored(text) if restorer is not None else text
         return written if written != text else ""
+
+
+def _note_made(body: bytes, policy: GuardPolicy, model: str) -> None:
+    try:
+        answer = mapping(json.loads(body))
+    except (ValueError, RecursionError):
+        return
+    if isinstance(answer.get("id"), str):
+        made_answers.note(str(answer["id"]), policy, model)
 
 
 def _said_in(body: bytes) -> str:
