@@ -393,17 +393,3 @@ def test_lines_of_json_stay_json_for_every_cutting_and_in_arguments(lines: str) 
         pieces = [stream.feed(text[at : at + size]) for at in range(0, len(text), size)]
         assert "".join([*pieces, stream.flush()]) == wanted
     assert json.loads(restore_json(restorer, json.dumps({"a": text})))["a"] == wanted
-
-
-@pytest.mark.parametrize("dash", ["-", "\u2010", "\u2011", "\u2013"])
-def test_a_dash_of_any_kind_may_stand_between(dash: str) -> None:
-    assert everywhere(f"Ask <PERSON{dash}1> now") == "Ask WRONG now"
-
-
-@pytest.mark.parametrize("changed", ["<person_1>", "<Person 1>", "<persona_1>", "&lt;correo_electronico_1&gt;"])
-def test_no_change_makes_a_stream_wait_for_more_than_the_longest_placeholder(changed: str) -> None:
-    stream, held = EVERY.stream(), 0
-    for character in f"Ask {changed} " + "and so on " * 20:
-        stream.feed(character)
-        held = max(held, stream.held)
-    assert held < 64

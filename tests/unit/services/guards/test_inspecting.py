@@ -20,7 +20,7 @@ from thriftgate.privacy.findings import Text
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Decision, audit_lines
-from thriftgate.services.guards.inspecting import ASKERS_OWN, GuardService, Said
+from thriftgate.services.guards.inspecting import GuardService, Said
 from thriftgate.services.guards.policies import GuardPolicies
 from thriftgate.services.guards.vectors import KnownAttacks
 from thriftgate.types import Vector
@@ -394,26 +394,3 @@ async def test_one_text_that_cannot_be_read_is_a_failure_and_the_others_are_look
     assert policy is not None
     decision = await one.request([Said("hello there", "user"), Said(ATTACK, "user")], policy)
     assert (decision.failed, [acted.finding.guard for acted in decision.found]) == (("injection",), ["injection"])
-
-
-async def test_a_word_that_must_not_be_said_is_found_though_it_was_taken_for_a_name() -> None:
-    one = service(deny=[{"name": "rivals", "words": ["Acmezon"]}])
-    policy = one.policies.policy_of("m")
-    assert policy is not None
-    hidden = Said("Is <PERSON_1> cheaper?", "user", written="Is Acmezon cheaper?")
-    assert [found.finding.rule for found in (await one.request([hidden], policy)).found] == ["rivals"]
-    parts = [Said("Is <PERSON_1>", "user", (0,), written="Is Acme"), Said("zon?", "user", (0,))]
-    assert not (await one.request(parts, policy)).found
-    whole = [Said("Is", "user", (0,)), Said("<PERSON_1>?", "user", (0,), written="Acmezon?")]
-    assert {found.finding.rule for found in (await one.request(whole, policy)).found} == {"rivals"}
-    assert not (await one.request([Said("Is <PERSON_1> cheaper?", "user")], policy)).found
-
-
-async def test_in_an_answer_a_word_of_the_askers_own_is_told_from_one_of_the_models() -> None:
-    one = service(deny=[{"name": "rivals", "words": ["Acmezon"]}])
-    policy = one.policies.policy_of("m")
-    assert policy is not None
-    own = await one.answer("Ask <PERSON_1>.", policy, None, written="Ask Acmezon.")
-    assert [(found.finding.rule, found.place) for found in own.found] == [("rivals", ASKERS_OWN)]
-    models = await one.answer("Ask Acmezon, <PERSON_1>.", policy, None, written="Ask Acmezon, Anna.")
-    assert [(found.finding.rule, found.place) for found in models.found] == [("rivals", "answer")]
