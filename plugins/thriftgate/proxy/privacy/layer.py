@@ -158,7 +158,7 @@ class _Sender(Rewriting):
 
 
 def _shown_key(scope: Scope) -> str:
-    shown = [value for name, value in scope["headers"] if name in _KEYS]
+    shown = [value for name, value in scope.get("headers", ()) if name in _KEYS]
     return hashlib.sha256(b"\0".join(shown)).hexdigest()
 
 
