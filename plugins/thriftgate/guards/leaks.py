@@ -10,6 +10,9 @@ from thriftgate.guards.findings import Finding
 from thriftgate.guards.texts.readings import TextReading, literal_readings, plain_form
 
 _WORD = re.compile(r"\w+")
+_NO_LETTER = re.compile(r"[\W_]+")
+_LETTERS = 8
+"""A canary of fewer letters and digits is not looked for where signs stand between them."""
 RUN = 8
 """Words that must be the same in the same order to count; phrases of everyday politeness are shorter."""
 OF_THE_REQUEST = "words of the system prompt"
@@ -38,6 +41,7 @@ class PromptLeak:
     def __init__(self, prompts: Sequence[str], canaries: Sequence[str] = (), *, own: Sequence[str] = ()) -> None:
         """`own` are the operator's texts, `prompts` those of the client."""
         self._canaries = [form for canary in canaries if (form := plain_form(canary).casefold())]
+        self._spelled = [form for canary in self._canaries if len(form := _NO_LETTER.sub("", canary)) >= _LETTERS]
         self._own = _runs_of(own)
         self._runs = self._own | _runs_of(prompts)
 
@@ -49,19 +53,32 @@ class PromptLeak:
     def find(self, text: str) -> Iterator[Finding]:
         """A canary is certain; a run of 12 words scores one half, of 24 or more 1."""
         read = literal_readings(text)
-        for reading in read if self._canaries else ():
-            folded = reading.text.casefold()
-            for canary in self._canaries:
-                at = folded.find(canary)
-                if at >= 0:
-                    yield Finding("system_prompt", "canary", 1.0, *reading.source(at, at + len(canary)))
-                    return
+        canary = next((found for one in read if (found := self._canary_in(one)) is not None), None)
+        if canary is not None:
+            yield canary
+            return
         both = self._strongest(read, self._runs, OF_THE_REQUEST)
         own = self._strongest(read, self._own, OF_THE_ROUTE) if both is not None else None
         if own is not None:
             yield own
         if both is not None and (own is None or both.score > own.score):
             yield both
+
+    def _canary_in(self, reading: TextReading) -> Finding | None:
+        """A canary as it stands, or spelled with other signs between its letters and digits."""
+        folded = reading.text.casefold()
+        for canary in self._canaries:
+            at = folded.find(canary)
+            if at >= 0:
+                return Finding("system_prompt", "canary", 1.0, *reading.source(at, at + len(canary)))
+        letters = _NO_LETTER.sub("", folded) if self._spelled else ""
+        for canary in self._spelled:
+            at = letters.find(canary)
+            if at >= 0:
+                first, last = at, at + len(canary) - 1
+                places = [place for place, sign in enumerate(folded) if not _NO_LETTER.match(sign)]
+                return Finding("system_prompt", "canary", 1.0, *reading.source(places[first], places[last] + 1))
+        return None
 
     def _strongest(self, read: Sequence[TextReading], runs: _Runs, rule: str) -> Finding | None:
         found = [one for each in read if runs and (one := self._shared(each, runs, rule)) is not None]

@@ -109,6 +109,22 @@ def test_a_canary_is_found_as_its_reader_sees_it(text: str) -> None:
     assert 8 <= found.start < found.end <= 8 + len(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["c a n a r y - 7 7 8 1 - z e b r a", "canary 7781 zebra", "C-A-N-A-R-Y-7-7-8-1-Z-E-B-R-A", "canary_7781\nzebra"],
+)
+def test_a_canary_is_found_however_it_is_spelled(text: str) -> None:
+    said = f"it says {text} there"
+    (found,) = PromptLeak([], ["canary-7781-zebra"]).find(said)
+    assert (found.rule, found.score) == ("canary", 1.0)
+    assert said[found.start : found.end] == text
+
+
+def test_a_short_canary_is_not_put_together_of_parts() -> None:
+    assert list(PromptLeak([], ["kx-77"]).find("box 7, 7 of them")) == []
+    assert list(PromptLeak([], ["canary-7781-zebra"]).find("a canary, 7781 of them, and a zebra")) == []
+
+
 def test_words_of_a_system_prompt_are_found_with_signs_between_their_letters() -> None:
     (found,) = PromptLeak([PROMPT]).find("".join(f"{char}\u200b" for char in PROMPT))
     assert found.score >= 0.5

@@ -26,7 +26,7 @@ from thriftgate.proxy.edge import current as current_edge
 from thriftgate.proxy.endpoints.refusing import answer_with
 from thriftgate.proxy.errors import ClientHTTPException
 from thriftgate.proxy.privacy.falling_back import limit_fallbacks
-from thriftgate.proxy.privacy.layer import Exchange, current
+from thriftgate.proxy.privacy.layer import Exchange, Remember, current
 from thriftgate.proxy.privacy.logged import tell_no_words_of_failures, without_words
 from thriftgate.proxy.privacy.private import UNKEPT, keep_out_of_logs
 from thriftgate.proxy.tiers.groups import ModelGroups
@@ -123,14 +123,14 @@ class PrivacyHooks(CustomLogger):
             exchange.entries = protected.entries
             self._show_to_private_tiers(data, exchange, policy)
             if call_type in {"aresponses", "responses"}:
-                caller = _caller(user_api_key_dict)
-
-                async def remember(answer_id: str, entries: Any) -> None:
-                    name = self._service.conversation(*caller, "conversation", answer_id).id
-                    await self._service.remember(name, entries)
-
-                exchange.remember = remember
+                exchange.remember = self._remembering(_caller(user_api_key_dict))
         return data
+
+    def _remembering(self, caller: tuple[str, str, str]) -> Remember:
+        async def remember(answer_id: str, entries: Sequence[Pseudonym]) -> None:
+            await self._service.remember(self._service.conversation(*caller, "conversation", answer_id).id, entries)
+
+        return remember
 
     async def _fetched(self, data: Mapping[str, Any], auth: UserAPIKeyAuth) -> Sequence[Pseudonym]:
         """What stands in an answer that is fetched by its id, as whoever had it made in the background does."""
