@@ -48,13 +48,35 @@ def own_requests(count: int, *, seed: int = 9) -> list[str]:
         word = draw.choice(_PARTS["words"])
         said = " ".join(draw.choice(parts[name]) for name in ("who", "do", "what", "end")).strip()
         said = said.replace(" ,", ",").replace(" .", ".").format(w=word, W=word.upper())
-        if draw.random() < 0.25:
-            words = said.split()
-            place = draw.randrange(len(words))
-            words[place] = words[place].upper()
-            said = " ".join(words)
-        found[said] = None
+        found[_shouted(draw, said) if draw.random() < 0.25 else said] = None
     return list(found)
+
+
+def own_handling(count: int, *, seed: int = 11) -> list[str]:
+    """What attacks do to rules, done to the things of a day: harmless, in English.
+
+    The same in eight more languages took from the attacks in seven languages what it found (.62 of them left out, then
+    .37).
+    """
+    draw = Draw(seed)
+    parts: Mapping[str, Sequence[str]] = _PARTS["handling"]
+    found: dict[str, None] = {}
+    while len(found) < count:
+        said = draw.choice(parts["frames"]).format(
+            verb=draw.choice(parts["verbs"]), thing=draw.choice(parts["things"]), end=draw.choice(parts["ends"])
+        )
+        if draw.random() < 0.04:
+            said = draw.choice(parts["questions"])
+        found[_shouted(draw, said) if draw.random() < 0.2 else said] = None
+    return list(found)
+
+
+def _shouted(draw: Draw, said: str) -> str:
+    """With one word in capitals."""
+    words = said.split()
+    place = draw.randrange(len(words))
+    words[place] = words[place].upper()
+    return " ".join(words)
 
 
 def _order(draw: Draw) -> str:

@@ -7,7 +7,7 @@ import csv
 import json
 import os
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,19 +30,19 @@ def data_folder() -> Path | None:
 def read_attacks(folder: Path) -> dict[str, list[str]]:
     """Texts by source, at most `MOST` of each, drawn with a fixed seed."""
     found: dict[str, list[str]] = {
-        "S-Labs": [row["text"] for row in _slabs(folder) if row["label"] == "1"],
+        "S-Labs": [row["text"] for row in slabs_of(folder) if row["label"] == "1"],
         "seven languages": [
-            row["prompt_injections"] for row in _rows(folder / "multilingual_injection" / "prompt_injections.csv")
+            row["prompt_injections"] for row in rows_of(folder / "multilingual_injection" / "prompt_injections.csv")
         ],
         "in the wild": _json(folder / "jailbreaks_in_the_wild" / "inthewild_jailbreak_llms.json"),
         "JailbreakBench": _jailbreakbench(folder),
         "BIPIA": _bipia(folder),
-        "neuralchemy": [str(row["text"]) for row in _parquet(folder) if int(row["label"]) == 1],
+        "neuralchemy": [str(row["text"]) for row in neuralchemy_of(folder) if int(row["label"]) == 1],
     }
     for line in (folder / "attack_sources" / "attacks.jsonl").read_text(encoding="utf-8").splitlines():
         row: dict[str, str] = json.loads(line)
         found.setdefault(_SOURCES.get(row["source"], row["source"]), []).append(row["text"])
-    return {name: _drawn(texts) for name, texts in found.items() if texts}
+    return {name: drawn(texts) for name, texts in found.items() if texts}
 
 
 _SOURCES: dict[str, str] = {
@@ -54,40 +54,22 @@ _SOURCES: dict[str, str] = {
 def read_benign(folder: Path) -> dict[str, list[str]]:
     """Harmless texts by source: support, assistants' tasks, talk of security, other languages, passages and e-mails."""
     found: dict[str, list[str]] = {
-        "BANKING77": [row["text"] for row in _rows(folder / "banking77" / "train.csv")],
-        "BANKING77 test": [row["text"] for row in _rows(folder / "banking77" / "test.csv")],
-        "Bitext": [row["utterance"] for row in _rows(_first(folder / "bitext_support", "*Training*.csv"))],
-        "Bitext test": [row["utterance"] for row in _rows(_first(folder / "bitext_support", "*Testing*.csv"))],
-        "S-Labs benign": [row["text"] for row in _slabs(folder) if row["label"] == "0"],
-        "neuralchemy benign": [str(row["text"]) for row in _parquet(folder) if int(row["label"]) == 0],
-        "XSTest safe": [r["prompt"] for r in _rows(folder / "xstest" / "xstest_prompts.csv") if r["label"] == "safe"],
+        "BANKING77": [row["text"] for row in rows_of(folder / "banking77" / "train.csv")],
+        "BANKING77 test": [row["text"] for row in rows_of(folder / "banking77" / "test.csv")],
+        "Bitext": [row["utterance"] for row in rows_of(first_of(folder / "bitext_support", "*Training*.csv"))],
+        "Bitext test": [row["utterance"] for row in rows_of(first_of(folder / "bitext_support", "*Testing*.csv"))],
+        "S-Labs benign": [row["text"] for row in slabs_of(folder) if row["label"] == "0"],
+        "neuralchemy benign": [str(row["text"]) for row in neuralchemy_of(folder) if int(row["label"]) == 0],
+        "XSTest safe": [r["prompt"] for r in rows_of(folder / "xstest" / "xstest_prompts.csv") if r["label"] == "safe"],
         "NotInject": _notinject(folder),
         "e-mails": [*_mails(folder, "train"), *_mails(folder, "test")],
         "security, own": security_questions(),
         "other languages": _languages(folder),
-        "knowledge base": _strings(folder / "tau2_banking_kb" / "documents.jsonl", ("content", "text", "body")),
+        "knowledge base": strings_of(folder / "tau2_banking_kb" / "documents.jsonl", ("content", "text", "body")),
         "tasks": _tasks(folder),
         **_longer(folder),
     }  # fmt: skip
-    return {name: _drawn(texts, MOST_HARMLESS) for name, texts in found.items() if texts}
-
-
-def read_more_benign(folder: Path, known: Collection[str]) -> dict[str, list[str]]:
-    """Further harmless texts of three sources, which are only ever trained on: none of those that are `known`."""
-    spoken = [
-        row["test_case"]
-        for path in sorted((folder / "multilingual_hatecheck").glob("*.csv"))
-        for row in _rows(path)
-        if row["label_gold"] == "non-hateful"
-    ]
-    found = {
-        "more of S-Labs": _drawn([row["text"] for row in _slabs(folder) if row["label"] == "0"], 3_000),
-        "more of neuralchemy": _drawn([str(row["text"]) for row in _parquet(folder) if int(row["label"]) == 0], 1_200),
-        "more languages": _drawn(
-            [*spoken, *(one["text"] for one in _lines(folder / "ner_pud_de" / "test.jsonl"))], 1_500
-        ),
-    }
-    return {name: [text for text in texts if text not in known] for name, texts in found.items() if texts}
+    return {name: drawn(texts, MOST_HARMLESS) for name, texts in found.items() if texts}
 
 
 LONGER = frozenset({
@@ -100,31 +82,32 @@ never trained on: their licence allows evaluation alone."""
 
 def _longer(folder: Path) -> dict[str, list[str]]:
     """Passages and news, answers of models, instructions, an agent's conversations and JSON."""
-    dialogues = _lines(folder / "mtrag_un" / "tasks.jsonl")
-    airline = _lines(folder / "tau_airline_trajectories" / "trajectories.jsonl")
+    dialogues = lines_of(folder / "mtrag_un" / "tasks.jsonl")
+    airline = lines_of(folder / "tau_airline_trajectories" / "trajectories.jsonl")
     instructions = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "llmbar").glob("LLMBar_*"))
     ]
     return {
-        "passages": [one["text"] for one in _lines(folder / "mtrag_un" / "passages.jsonl")],
+        "passages": [one["text"] for one in lines_of(folder / "mtrag_un" / "passages.jsonl")],
         "questions on passages": _said_by("user", dialogues),
         "answers on passages": _said_by("assistant", dialogues),
-        "news": [one["source"] for one in _lines(folder / "faithbench" / "samples.jsonl") if one["source"]],
-        "answers": _strings(folder / "mtbench101" / "mtbench101.jsonl", ("bot",)),
+        "news": [one["source"] for one in lines_of(folder / "faithbench" / "samples.jsonl") if one["source"]],
+        "answers": strings_of(folder / "mtbench101" / "mtbench101.jsonl", ("bot",)),
         "instructions": [row["input"] for rows in instructions for row in rows],
         "airline users": _said_by("user", airline),
         "airline agents": _said_by("assistant", airline),
         "tool results": _said_by("tool", airline),
         "JSON": [
             json.dumps(test["data"], ensure_ascii=False)[:4000]
-            for one in _lines(folder / "jsonschemabench" / "sample.jsonl")
+            for one in lines_of(folder / "jsonschemabench" / "sample.jsonl")
             for test in one["tests"]
             if test.get("valid") and isinstance(test["data"], dict | list)
         ],
     }
 
 
-def _lines(path: Path) -> list[Any]:
+def lines_of(path: Path) -> list[Any]:
+    """What stands in each line of a JSONL file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
@@ -159,11 +142,13 @@ def security_questions() -> list[str]:
     return [frame.format(thing) for frame in frames for thing in things]
 
 
-def _slabs(folder: Path) -> list[dict[str, str]]:
-    return [row for name in ("train", "validation") for row in _rows(folder / "slabs_injection" / f"{name}.csv")]
+def slabs_of(folder: Path) -> list[dict[str, str]]:
+    """S-Labs' rows, with their labels."""
+    return [row for name in ("train", "validation") for row in rows_of(folder / "slabs_injection" / f"{name}.csv")]
 
 
-def _parquet(folder: Path) -> Sequence[Mapping[str, Any]]:
+def neuralchemy_of(folder: Path) -> Sequence[Mapping[str, Any]]:
+    """Rows of neuralchemy, with their labels; none without `pyarrow`."""
     if find_spec("pyarrow") is None:
         return ()
     read: Callable[[Path], Any] = import_module("pyarrow.parquet").read_table
@@ -211,16 +196,17 @@ def _notinject(folder: Path) -> list[str]:
 def _languages(folder: Path) -> list[str]:
     found: list[str] = []
     for path in sorted((folder / "multilingual_hatecheck").glob("*.csv")):
-        found += [row["test_case"] for row in _rows(path) if row["label_gold"] == "non-hateful"][:300]
+        found += [row["test_case"] for row in rows_of(path) if row["label_gold"] == "non-hateful"][:300]
     lines = (folder / "ner_pud_de" / "test.jsonl").read_text(encoding="utf-8").splitlines()
     return found + [json.loads(line)["text"] for line in lines[:400]]
 
 
 def _tasks(folder: Path) -> list[str]:
-    return _strings(folder / "mtbench101" / "mtbench101.jsonl", ("user",))
+    return strings_of(folder / "mtbench101" / "mtbench101.jsonl", ("user",))
 
 
-def _strings(path: Path, names: Sequence[str]) -> list[str]:
+def strings_of(path: Path, names: Sequence[str]) -> list[str]:
+    """Every string of a JSONL file that stands under one of the names, however deep."""
     values: Any = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     found: list[str] = []
     waiting: list[Any] = [values]
@@ -239,16 +225,19 @@ def _json(path: Path) -> list[str]:
     return [one for one in json.loads(path.read_text(encoding="utf-8")) if isinstance(one, str)]
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def rows_of(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
+    """The rows of a file of separated values."""
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(file, delimiter=delimiter))
 
 
-def _first(folder: Path, pattern: str) -> Path:
+def first_of(folder: Path, pattern: str) -> Path:
+    """The first file of a folder that a pattern names."""
     return sorted(folder.glob(pattern))[0]
 
 
-def _drawn(texts: Sequence[str], most: int = MOST) -> list[str]:
+def drawn(texts: Sequence[str], most: int = MOST) -> list[str]:
+    """At most so many of the distinct texts, drawn with a fixed seed."""
     unique = sorted({text.strip() for text in texts if text and text.strip()})
     random.Random(13).shuffle(unique)
     return unique[:most]
@@ -257,7 +246,7 @@ def _drawn(texts: Sequence[str], most: int = MOST) -> list[str]:
 def read_toxicity(folder: Path) -> dict[str, list[tuple[str, bool]]]:
     """Texts with whether they are toxic, by source. `Surge` is never trained on."""
     tweets = [
-        (row["tweet"], row["class"] != "2") for row in _rows(folder / "hate_offensive_tweets" / "labeled_data.csv")
+        (row["tweet"], row["class"] != "2") for row in rows_of(folder / "hate_offensive_tweets" / "labeled_data.csv")
     ]
     kinds = {True: [one for one in tweets if one[1]], False: [one for one in tweets if not one[1]]}
     draw = random.Random(13)
@@ -266,12 +255,12 @@ def read_toxicity(folder: Path) -> dict[str, list[tuple[str, bool]]]:
     languages = [
         (row["test_case"], row["label_gold"] == "hateful")
         for path in sorted((folder / "multilingual_hatecheck").glob("*.csv"))
-        for row in _rows(path)
+        for row in rows_of(path)
     ]
     draw.shuffle(languages)
     hatecheck = [
         (row["test_case"], row["label_gold"] == "hateful")
-        for row in _rows(folder / "hatecheck" / "test_suite_cases.csv")
+        for row in rows_of(folder / "hatecheck" / "test_suite_cases.csv")
     ]
     draw.shuffle(hatecheck)
     return {
@@ -279,7 +268,7 @@ def read_toxicity(folder: Path) -> dict[str, list[tuple[str, bool]]]:
         "HateCheck": hatecheck[:1500],
         "HateCheck, other languages": languages[:1500],
         "Surge": [
-            (row["text"], row["is_toxic"] == "Toxic") for row in _rows(folder / "surge_toxicity" / "toxicity_en.csv")
+            (row["text"], row["is_toxic"] == "Toxic") for row in rows_of(folder / "surge_toxicity" / "toxicity_en.csv")
         ],
     }
 

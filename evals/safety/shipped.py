@@ -14,6 +14,7 @@ from pathlib import Path
 
 from evals.safety.sets import data_folder, read_attacks, read_benign
 from evals.safety.train import part_of
+from evals.safety.wider import read_wider
 
 from thriftgate.config.sections.guards import GuardsConfig
 from thriftgate.guards.classifier import shipped_classifier
@@ -49,7 +50,7 @@ async def counted(folder: Path, *, by_words: bool) -> int:
     kept = json.loads(_RESULTS.read_text(encoding="utf-8"))[how]
     groups: Sequence[tuple[str, bool, Mapping[str, list[str]]]] = (
         ("seen", True, read_attacks(folder)),
-        ("harmless", False, read_benign(folder)),
+        ("harmless", False, read_benign(folder) | read_wider(folder)),
     )
     model = None if by_words else Defender(Path(tempfile.gettempdir()) / "thriftgate-safety")
     service = GuardService(

@@ -4,10 +4,11 @@ Of injection there are two: by words and phrases, and one over Defender's vector
 that by words (the vectors of twenty-four thousand windows are kept between runs). `--toxicity` trains that of toxicity
 and nothing else. What is not trained anew keeps its weights and figures.
 
-Leave one set out: for each source of attacks, a classifier that never saw it, at a threshold set on harmless texts that
-are neither in its training nor in the test; the attacks of `own` are always in it. Of every harmless set a half is
-trained on, a quarter sets the threshold, and a quarter is the test; BANKING77's and Bitext's test halves are never
-trained on, and what is in `TRAINED_ONLY` is nothing else. A long attack counts by its most suspect window.
+Leave one set out: for each source of attacks, and of `WIDER`, a classifier that never saw it, at its own threshold;
+the attacks of `own` are always in it. Of every harmless set a quarter is the test (of `LONGER` a half), and the rest is
+trained on and sets the threshold, by models that never saw the text (`evals.safety.thresholds`); BANKING77's and
+Bitext's test halves are never trained on, and what is in `TRAINED_ONLY` is nothing else. A long attack counts by its
+most suspect window.
 """
 
 import hashlib
@@ -21,17 +22,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from evals.safety.fitting import Fitted, Rows, Spoken, Table, balanced
-from evals.safety.own import own_attacks, own_harmless, own_requests
-from evals.safety.sets import (
-    LONGER,
-    data_folder,
-    read_attacks,
-    read_benign,
-    read_more_benign,
-    read_toxicity,
-    some_windows,
-)
+from evals.safety.own import own_attacks, own_handling, own_harmless, own_requests
+from evals.safety.sets import LONGER, data_folder, read_attacks, read_benign, read_toxicity, some_windows
+from evals.safety.thresholds import FOLDS, SET_NONE, fold_of, threshold_of
 from evals.safety.vectors import vectors_of
+from evals.safety.wider import MORE, WIDER, read_more, read_wider
 
 from thriftgate.guards.classifier import Classifier, VectorWeights
 from thriftgate.guards.hashing import hashed
@@ -46,28 +41,22 @@ from thriftgate.stores.defender.model import fingerprint_of_defender
 RESULTS = Path(__file__).parent / "results"
 PACKAGE = Path(__file__).parents[2] / "plugins" / "thriftgate" / "guards" / "weights"
 ONLY_TESTED = frozenset({"BANKING77 test", "Bitext test", "news"})
-SUPPORT = frozenset({"BANKING77", "Bitext"})
-ALLOWED = {"support": 0.005, "NotInject": 0.02, "XSTest safe": 0.02, "others": 0.03}
-"""Of each of these no more than this share may be over the threshold where it is set; the others stand together."""
-TOO_FEW = frozenset({"e-mails"})
-"""Twenty texts set no threshold; how many of the others are blocked is in the table."""
 _STRENGTH, _VECTOR_STRENGTH = 5.0, 0.02
 """Regularisation of words and of vectors."""
-_PART, _MOST = 0.5, 3.0
+_PART, _MOST = 0.75, 8 / 3
 """How much of the logit by vectors stands beside that by words, and of how much at most, either way: words that are
 farther from the threshold than the product need no vector."""
 _TOXIC_STRENGTH, _WORDS = 0.1, 0.5
 _LEXICONS = (3.0, 4.0, 4.0, 4.0, 4.0, 2.0)
 """Of profanity, slurs, threats, contempt, insults, harsh words, against words of a spread of `_WORDS`."""
-TRAINED_ONLY = frozenset({
-    "own attacks", "own twins", "own requests", "more of S-Labs", "more of neuralchemy", "more languages",
-})  # fmt: skip
-_OWN_ATTACKS, _OWN_TWINS, _OWN_REQUESTS = 2_500, 3_500, 1_500
+TRAINED_ONLY = MORE | {"own attacks", "own twins", "own requests", "own handling"}
+_OWN_ATTACKS, _OWN_TWINS, _OWN_REQUESTS, _OWN_HANDLING = 2_500, 3_500, 1_500, 1_100
 _KNOWN_TO_DEFENDER = frozenset({"JailbreakBench", "deepset"})
 """Its maker names these among what it was trained on: left out here, they are not left out for it."""
 _IMPORTANCE: Mapping[str, float] = {
-    "own attacks": 2.5, "own twins": 2.5, "NotInject": 10.0, "XSTest safe": 2.0, "knowledge base": 6.0, "e-mails": 4.0,
-    "tasks": 2.0, "own requests": 0.5, "more of S-Labs": 0.5, "more of neuralchemy": 0.5, "more languages": 0.2,
+    "own attacks": 2.5, "own twins": 2.5, "NotInject": 20.0, "XSTest safe": 2.0, "knowledge base": 6.0, "e-mails": 4.0,
+    "tasks": 2.0, "other languages": 2.0, "security, own": 2.0, "own requests": 0.5, "own handling": 1.0,
+    **dict.fromkeys(MORE, 0.25), "more of S-Labs": 0.5, "more of neuralchemy": 0.5, "more languages": 0.2,
 }  # fmt: skip
 """How much a source counts against the others, which count 1; chosen on the sources left out."""
 
@@ -81,7 +70,7 @@ class Data:
     sources: list[str]
     labels: Rows
     part: list[str]
-    """train, set (the threshold) or test."""
+    """test, or what is trained on: train or set (which the classifier of toxicity keeps apart)."""
     texts: list[str]
     text_source: list[str]
 
@@ -95,6 +84,8 @@ def part_of(source: str, text: str, *, is_attack: bool) -> str:
     draw = int(hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:6], 16) % 4
     if is_attack:
         return "test" if draw == 0 else "train"
+    if source in WIDER:
+        return "test" if draw == 3 else "train"
     return ("train", "train", "test" if source in LONGER else "set", "test")[draw]
 
 
@@ -115,8 +106,8 @@ def gathered() -> Data:
     attacks["own attacks"] = own_attacks(passages, _OWN_ATTACKS)
     harmless["own twins"] = own_harmless(_OWN_TWINS)
     known = {text for sets in (attacks, harmless) for texts in sets.values() for text in texts}
-    harmless |= read_more_benign(folder, known)
-    harmless["own requests"] = own_requests(_OWN_REQUESTS)
+    harmless |= read_more(folder, known) | read_wider(folder)
+    harmless |= {"own requests": own_requests(_OWN_REQUESTS), "own handling": own_handling(_OWN_HANDLING)}
     for label, sets in ((1.0, attacks), (0.0, harmless)):
         for source, texts in sets.items():
             for text in texts:
@@ -167,28 +158,41 @@ def trained(data: Data, table: Table, rows: npt.NDArray[np.int64]) -> Model:
     return Model(table.fit(rows, data.labels, spread, strength=_STRENGTH), vectors.share(_PART, _MOST))
 
 
+Ways = tuple[Rows, Rows]
+
+
+def crossed(data: Data, table: Table, rows: npt.NDArray[np.int64]) -> tuple[Model, Ways, Ways]:
+    """The classifier of some windows, its logits both ways, and the same where no harmless text was seen in training.
+
+    The second are by one classifier for each fold of the harmless sets, which is trained without it.
+    """
+    model = trained(data, table, rows)
+    logits = model.logits(table)
+    unseen = logits[0].copy(), logits[1].copy()
+    folds = np.array([fold_of(text) for text in data.texts])[data.of_text]
+    held = (data.labels == 0) & ~np.isin(data.sources, tuple(TRAINED_ONLY | SET_NONE)) & (np.array(data.part) != "test")
+    for fold in range(FOLDS):
+        out = held & (folds == fold)
+        for way, said in zip(unseen, trained(data, table, rows[~out[rows]]).logits(table), strict=True):
+            way[out] = said[out]
+    return model, logits, unseen
+
+
+def limit_of(data: Data, unseen: Rows, parts: Sequence[str]) -> float:
+    """The threshold: set on the harmless texts that are no test, by those that never saw them."""
+    attacks = {s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} | TRAINED_ONLY
+    scores: dict[str, list[float]] = {}
+    for source, part, score in zip(data.text_source, parts, by_text(data, unseen), strict=True):
+        if part != "test" and source not in attacks:
+            scores.setdefault(source, []).append(float(score))
+    return threshold_of(scores)
+
+
 def by_text(data: Data, logits: Rows) -> Rows:
     """The highest logit of each text's windows."""
     found = np.full(len(data.texts), -np.inf)
     np.maximum.at(found, data.of_text, logits)
     return found
-
-
-def threshold_of(data: Data, worst: Rows, parts: Sequence[str]) -> float:
-    """The lowest at which of each harmless set no more is over it than may be, where thresholds are set."""
-    attacks = {s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0}
-    scores: dict[str, list[float]] = {}
-    for source, part, score in zip(data.text_source, parts, worst, strict=True):
-        if part == "set" and source not in attacks and source not in TOO_FEW:
-            group = "support" if source in SUPPORT else source if source in ALLOWED else "others"
-            scores.setdefault(group, []).append(float(score))
-    return max(_above(one, ALLOWED[name]) for name, one in scores.items())
-
-
-def _above(scores: Sequence[float], allowed: float) -> float:
-    """The lowest limit that no more than this share reaches."""
-    ordered = sorted(scores, reverse=True)
-    return float(np.nextafter(ordered[int(allowed * len(ordered))], np.inf))
 
 
 def share(hits: int, of: int) -> dict[str, float]:
@@ -225,22 +229,21 @@ WAYS = ("words and phrases", "with the vector")
 def run_injection(data: Data, table: Table) -> tuple[dict[str, Any], Classifier]:
     """The classifier of all sets, and what it does on the test part of each, both ways."""
     parts = parts_of(data)
-    train = np.array([row for row, part in enumerate(data.part) if part == "train"])
-    model = trained(data, table, train)
+    train = np.array([row for row, part in enumerate(data.part) if part != "test"])
+    model, both, unseen = crossed(data, table, train)
     attacks = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - TRAINED_ONLY)
     benign = sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 0.0} - TRAINED_ONLY)
     results: dict[str, Any] = {}
     limits: list[float] = []
-    alone, beside = model.logits(table)
-    for way, logits in zip(WAYS, (alone, beside), strict=True):
+    for way, logits, held in zip(WAYS, both, unseen, strict=True):
         worst = by_text(data, logits)
-        at = threshold_of(data, worst, parts)
+        at = limit_of(data, held, parts)
         limits.append(at)
         results[way] = {
             "seen": measured_sets(data, worst, at, parts, attacks),
             "harmless": measured_sets(data, worst, at, parts, benign),
         }
-    by_words = by_text(data, alone) - limits[1]
+    by_words = by_text(data, both[0]) - limits[1]
     needed = np.where(np.abs(by_words) <= model.vectors.most, 1.0, 0.0)
     results["a vector can matter"] = measured_sets(data, needed, 0.5, parts, [*benign, *attacks])
     return results, _classifier(model, *limits)
@@ -258,19 +261,24 @@ def _classifier(model: Model, alone_at: float, beside_at: float) -> Classifier:
 
 
 def left_out(data: Data, table: Table) -> dict[str, Any]:
-    """What a classifier that never saw a set of attacks makes of it, set by set, both ways."""
+    """What a classifier that never saw a set makes of it, set by set, both ways: of attacks, and of `WIDER`."""
     parts = parts_of(data)
-    train = np.array([row for row, part in enumerate(data.part) if part == "train"])
+    train = np.array([row for row, part in enumerate(data.part) if part != "test"])
     found: dict[str, dict[str, dict[str, float]]] = {way: {} for way in WAYS}
-    for name in sorted({s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - TRAINED_ONLY):
+    attacks = {s for s, label in zip(data.sources, data.labels, strict=True) if label == 1.0} - TRAINED_ONLY
+    for name in (*sorted(attacks), *sorted(WIDER)):
         rows = np.array([row for row in train if data.sources[row] != name])
         texts = [i for i, one in enumerate(data.text_source) if one == name]
-        for way, logits in zip(WAYS, trained(data, table, rows).logits(table), strict=True):
-            scores = by_text(data, logits)
-            limit = threshold_of(data, scores, parts)
+        _, both, unseen = crossed(data, table, rows)
+        for way, logits, held in zip(WAYS, both, unseen, strict=True):
+            scores, limit = by_text(data, logits), limit_of(data, held, parts)
             found[way][name] = share(int((scores[texts] >= limit).sum()), len(texts))
         print(name, *(one[name]["share"] for one in found.values()), flush=True)
-    return {f"left out, {way}": _summary(sets) for way, sets in found.items()}
+    results: dict[str, Any] = {}
+    for way, sets in found.items():
+        results[f"left out, {way}"] = _summary({name: one for name, one in sets.items() if name in attacks})
+        results[f"harmless, left out, {way}"] = {name: sets[name] for name in sorted(WIDER)}
+    return results
 
 
 def _summary(sets: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
