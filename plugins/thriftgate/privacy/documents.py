@@ -27,6 +27,7 @@ from thriftgate.privacy.json_text import (
     naming,
     rewritten,
 )
+from thriftgate.privacy.recognizers.told_codes import is_named_code
 
 MAX_DEPTH = 64
 _MAX_JSON_DEPTH = 4
@@ -198,8 +199,10 @@ class _Walk:
             values = cast("list[Any]", value)
             named = (label, name_before(values, label)) if len(values) == 2 else itertools.repeat(label)
             return _same_or(values, [self.free(*one, _deeper(depth)) for one in zip(values, named, strict=False)])
-        if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 100_000_000:
+        if isinstance(value, int) and not isinstance(value, bool):
             written = str(value)
+            if abs(value) < 100_000_000 and not is_named_code(label, written):
+                return value
             new = self._visit(written, label)
             return value if new == written else new
         return value

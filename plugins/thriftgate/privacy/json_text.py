@@ -13,14 +13,22 @@ from dataclasses import dataclass
 from thriftgate.privacy.context import BESIDE
 from thriftgate.privacy.field_names import field_kind
 from thriftgate.privacy.recognizers.credential_words import names_a_secret
+from thriftgate.privacy.recognizers.told_codes import is_named_code
 
-_TOKEN = re.compile(r'"(?P<string>(?:[^"\\]|\\.)*+)"|(?<![\w.+-])(?P<number>-?\d{9,19})(?![\w.+-])')
+_TOKEN = re.compile(r'"(?P<string>(?:[^"\\]|\\.)*+)"|(?<![\w.+-])(?P<number>-?\d{4,19})(?![\w.+-])')
+_NUMBER = 9
+"""Digits of a number that may be personal whatever it is called; a shorter one may be a PIN."""
 _KEY = re.compile(r"\s*:")
 _CLOSES = re.compile(r"\s*\]")
-_NAMING_KEYS = frozenset({"name", "key", "label", "field", "env", "variable", "header"})
+_NAMING_KEYS = frozenset({"name", "key", "label", "field", "env", "variable", "header", "question", "prompt"})
 _SORT_KEYS = frozenset({"type", "kind"})
 """They say what sort of thing a value is, which tells a number, and no credential: `{"type": "token", "value": …}`."""
-_VALUE_KEYS = frozenset({"value", "val", "values", "data", "answer"})
+_VALUE_KEYS = frozenset(
+    {"value", "val", "values", "data", "answer", "new", "old", "current", "previous", "before", "after"}
+)
+_LATER = re.compile(
+    r'\s*,[^{}\[\]]{0,160}?"(?i:name|key|label|field|env|variable|header)"\s*:\s*"(?P<name>[^"\\]{1,40})"'
+)
 _TYPES = frozenset({"text", "string", "number", "integer", "boolean", "input", "message"})
 _HEADING_KEYS = frozenset({"columns", "headers", "header", "headings", "fields", "cols"})
 _ROW_KEYS = frozenset({"rows", "data", "values", "records"})
@@ -87,7 +95,7 @@ def name_beside(key: str, name: str) -> str:
 
 
 def tokens(text: str) -> Iterator[JsonToken]:
-    """Every string and every number of nine digits or more."""
+    """Every string, every number of nine digits or more, and shorter ones that are called a code."""
     label, last_key, name, at = "", "", "", 0
     headings, column = list[str](), 0
     opened = ""
@@ -103,6 +111,8 @@ def tokens(text: str) -> Iterator[JsonToken]:
         if match["number"] is not None:
             opened = ""
             heading = headings[column] if is_cell else label
+            if len(match["number"]) < _NUMBER and not is_named_code(heading, match["number"]):
+                continue
             yield JsonToken(match.start(), match.end(), match["number"], heading, is_key=False)
             continue
         decoded = str(json.loads(match[0], strict=False))
@@ -118,6 +128,14 @@ def tokens(text: str) -> Iterator[JsonToken]:
         opened = decoded if between.rstrip().endswith("[") else ""
         # Two cells of a row are no pair: the column knows what the second is.
         named = headings[column] if is_cell and headings[column] else pair
+        if (
+            not is_key
+            and (not name or name.startswith(_SORT))
+            and last_key.lower() in _VALUE_KEYS
+            and named in (last_key, f"{name}{BESIDE}")
+        ):
+            later = _LATER.match(text, match.end())
+            named = name_beside(last_key, naming("name", later["name"])) if later is not None else named
         yield JsonToken(match.start(), match.end(), decoded, "" if is_key else named, is_key)
 
 

@@ -106,6 +106,8 @@ _SHAPED_LIKE_THEM = _NUMBERS | {"PERSON", "ADDRESS"}
 """Kinds that these are mistaken for; an IBAN proves itself by its checksum, a secret may well be a digest."""
 _CERTAIN = 0.9
 """From this score on a number is what its recognizer says: it was named, or has a form of its own."""
+_NUMBER_IN_IT = re.compile(r"\d{3}")
+"""`JIRA OZO-6546` is nobody."""
 _MOST = 2_000
 """Matches between two pauses: they are put down and no more."""
 _Places = tuple[list[int], list[int]]
@@ -130,6 +132,8 @@ def sifted(text: str, spans: Sequence[TextSpan]) -> Iterator[TextSpan]:
     def is_other(span: TextSpan) -> bool:
         if span.entity_type not in _SHAPED_LIKE_THEM:
             return False
+        if span.entity_type == "PERSON" and _NUMBER_IN_IT.search(text, span.start, span.end):
+            return text[span.start : span.end].isupper()
         is_doubtful = span.score < _CERTAIN or span.entity_type not in _NUMBERS
         if _is_inside(span, whole) or (is_doubtful and _is_inside(span, told)):
             return True

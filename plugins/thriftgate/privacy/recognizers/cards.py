@@ -55,6 +55,8 @@ _OTHER_WORDS = re.compile(
 )
 _GROUPED = re.compile(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?\Z|\d{4}([ -])\d{6}\2\d{5}\Z")
 """As it stands on the card."""
+_LONG_GROUP = re.compile(r"\d{7}")
+"""No card is written so: "6566163 200 771" is of a log."""
 _MOST_GROUPS = 7
 _GROUPS_AT_ONCE = 100
 """A longer chain is read in parts, each of which begins where in the one before a card's groups would not all be."""
@@ -124,6 +126,8 @@ class CardRecognizer:
         if _GROUPED.match(written):
             return _GROUPED_SCORE
         if _OTHER_WORDS.search(context.closest(start)):
+            return 0.0
+        if length not in _COMMON_LENGTHS and not written.isdigit() and _LONG_GROUP.search(written):
             return 0.0
         # One number in ten passes Luhn: of the unusual lengths only what is grouped like a card is taken for one.
         return _LIKELY if length in _COMMON_LENGTHS or length == 19 or not written.isdigit() else 0.4

@@ -8,7 +8,9 @@ from thriftgate.privacy.context import Context
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 
-_V4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
+_V4 = re.compile(
+    r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d|-(?i:SNAPSHOT|RELEASE|alpha|beta|rc|dev|final|GA|hotfix|patch|build|M\d)(?![a-z]))"
+)
 _LABELLED = r"(?:(?<![\w:.])|(?<=[G-Zg-z]:)|(?<=[G-Zg-z][A-Za-z]{2}:)|(?<=[A-Za-z]{4}:))"
 """`ip:2001:db8::1`: what ends in no hexadecimal digit, or has four letters, is no part of it."""
 _V6 = re.compile(

@@ -14,6 +14,11 @@ _NAME_AND_VALUE = re.compile(
     r"[\"']?value[\"']?: ?[\"']?(?P<value>[^\s\"']{4,512})"
 )
 """As Kubernetes lists the variables of a container."""
+_VALUE_AND_NAME = re.compile(
+    r"(?i)\bvalue[\"']?: ?[\"'](?P<value>[^\s\"']{4,512})[\"'],?\s{1,40}(?:[\"']?\w{1,24}[\"']?: ?[\"']?[\w./-]{1,40}"
+    r"[\"']?,\s{1,40}){0,2}"
+    r"[\"']?(?:name|key)[\"']?: ?[\"']?(?P<name>[\w./-]{2,60})"
+)
 _VARIABLE = re.compile(
     r"\bvariable\s{1,4}\"(?P<name>[\w-]{2,60})\"\s{0,4}\{[^{}]{0,400}?\bdefault\s{0,20}=\s{0,4}\"(?P<value>[^\s\"]{4,512})\""
 )
@@ -74,13 +79,15 @@ _IN_PIPES = re.compile(
 )
 """A row of two cells."""
 _TABLES = {
-    _NAME_AND_VALUE: "alue", _VARIABLE: "variable", _ATTRIBUTES: '="', _ARGUMENTS: "", _SETTER: "(", _ELEMENTS: "</",
+    _NAME_AND_VALUE: "alue", _VALUE_AND_NAME: "alue", _VARIABLE: "variable",
+    _ATTRIBUTES: '="', _ARGUMENTS: "", _SETTER: "(", _ELEMENTS: "</",
     _PART: 'name="', _SERIALIZED: "", _REFUSED: "input_value", _PATCH: '"path"', _IN_PIPES: "|", _LISTED: "(",
     _COMPARED: "(", _VALUE_FIRST: "<input", _INNER: '="',
 }  # fmt: skip
 """With what stands in all that each of them matches."""
 _STATED = re.compile(
     r"(?i)\bidentified (?:with \w{1,40} )?by\s{1,4}'(?P<value>[^\s']{4,512})'"
+    r"|\bidentified (?:with \w{1,40} )?by\s{1,4}\"(?P<quoted>[^\s\"]{4,512})\""
     r"|\b(?:secret|password) [057] (?P<after>[^\s\"']{4,512})"
     r"|\b(?:un)?zip\b[^\n]{0,60}? -P ?[\"']?(?P<option>[^\s\"'-][^\s\"']{3,511})"
 )
@@ -92,6 +99,12 @@ _INSERT = re.compile(
 _HEADINGS = re.compile(r"(?i)(?:<th\b[^<>]{0,100}>[^<>]{0,100}</th>\s{0,20}){2,40}")
 _HEADING = re.compile(r"(?i)<th\b[^<>]{0,100}>(?P<name>[^<>]{0,100})</th>")
 _ROW_OR_CELL = re.compile(r"(?i)<tr\b|<td\b[^<>]{0,100}>(?P<value>[^<>]{0,512})</td>")
+_COLUMNS = re.compile(
+    rf"(?im)^(?=[^\n]{{0,160}}?{KEYWORD})(?P<head>[^\n,|;<>(){{}}]{{3,200}}?(?: {{2,40}}"
+    rf"|\t)[^\n]{{2,120}})\n(?P<rows>(?:[^\n]{{4,400}}(?:\n|\Z)){{1,40}})"
+)
+"""Columns that blanks part."""
+_GAP = re.compile(r" {2,}|\t+")
 _CELL = re.compile(r"'(?P<value>(?:[^'\n]|''){0,512})'|\"(?P<quoted>[^\"\n]{0,512})\"|[^,'\"]{1,200}")
 
 
@@ -103,16 +116,15 @@ def named_places(text: str) -> Iterator[tuple[int, int] | None]:
                 yield None if match is None else _value_of(match)
     for match in Scan(_STATED, text):
         yield None if match is None else match.span(match.lastgroup or 0)
-    for table in Scan(_HEADINGS, text, reach=3_200) if "<th" in text else ():
-        if table is None:
+    has_columns = "\n" in text and ("  " in text or "\t" in text)
+    for pattern, reach, read, is_there in (
+        (_HEADINGS, 3_200, _in_rows, "<th" in text),
+        (_COLUMNS, 17_000, _in_columns, has_columns),
+        (_INSERT, 3_200, _inserted, "(" in text),
+    ):
+        for table in Scan(pattern, text, reach=reach) if is_there else ():
             yield None
-        else:
-            yield from _in_rows(table)
-    for match in Scan(_INSERT, text, reach=3_200) if "(" in text else ():
-        if match is None:
-            yield None
-        else:
-            yield from _inserted(match)
+            yield from read(table) if table is not None else ()
 
 
 def _value_of(match: re.Match[str]) -> tuple[int, int] | None:
@@ -141,6 +153,21 @@ def _in_rows(table: re.Match[str]) -> Iterator[tuple[int, int] | None]:
         if column in wanted and is_named(value, is_prose=False):
             yield part.span("value")
         column += 1
+
+
+def _in_columns(table: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """What stands in the rows where the first line names a credential."""
+    names = _GAP.split(table["head"].strip())
+    wanted = {number for number, name in enumerate(names) if names_a_secret(name.strip())}
+    at = table.start("rows")
+    for line in table["rows"].split("\n") if wanted and len(names) > 1 else ():
+        start = at + len(line) - len(line.lstrip())
+        for number, cell in enumerate(_GAP.split(line.strip())):
+            start = table.string.find(cell, start, at + len(line)) if cell else start
+            if number in wanted and is_named(cell, is_prose=False):
+                yield start, start + len(cell)
+            start += len(cell)
+        at += len(line) + 1
 
 
 def _inserted(statement: re.Match[str]) -> Iterator[tuple[int, int]]:

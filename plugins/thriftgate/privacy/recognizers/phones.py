@@ -25,6 +25,11 @@ _GLUED = re.compile(r"(?<=[A-Za-z=:_])\+\d(?:[ ]?[-./()]? ?\d){6,14}(?!\w)")
 """In code and logs a number with its plus may follow a letter or a sign directly."""
 _BROKEN = re.compile(r"(?<![\w.+-])(?:\+|00(?=[1-9]))\d[\d ()./-]{0,16}\r?\n(?:> ?)? {0,2}\(?\d[\d ()./-]{1,16}(?!\w)")
 """With its country's code and the end of a line in it."""
+_LINKED = re.compile(
+    r"(?i)(?:wa\.me/|whatsapp\.com/send/?\?(?:[\w=%&]{1,80}&)?phone=|signal\.me/#p/|viber://\w{2,8}\?number=|sip:)(?:\+|%2B)?(?P<number>\d{8,15})(?!\d)"
+)
+"""In the address of a chat."""
+_TWO = " / "
 _NOT_DIALLED = re.compile(r"\(0\)|[\s>]+")
 _DATE = re.compile(DATE_SHAPE)
 _PART = re.compile(r"[^ ]+")
@@ -37,12 +42,17 @@ _WORDS = re.compile(
     r"|tele?ph?one?(?:number)?|tel|mobile?(?:phone|number)?"
     r"|cell(?:ular|phone)?|call(?:ed|ing|s)?|a call[ -]?back|callback(?:[ _-]?(?:number|nr|no))?|ring|fax|sms"
     r"|text(?:ed| me)?|whats ?app|signal|dial|hotline|contact(?: me|[ _-]?(?:number|nr|no))?|reach(?: me)?|number is"
-    r"|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|ll[aá]m\w*|cellulare|chiama\w*|telefoon\w*"
+    r"|(?:my|new|old|his|her|your|their|our) (?:\w{1,8} )?number"
+    r"|telefon\w*|handy\w*|mobil\w*|rufnummer|anruf\w*|ruf\w{0,4}|erreich\w*|t[ée]l[ée]phone|tél|portable|appel\w*|num[ée]ro|tel[ée]fono|m[óo]vil|celular|ll[aá]m\w*|cellulare|chiama\w*|telefoon\w*"
+    r"|r(?:ü|ue)ckruf\w*|zur(?:ü|ue)ckruf\w*|puhelin\w*|puh|soit\w{1,4}|matkapuhelin\w*|телефон\w*|тел|звон\w*|моб\w*|hívj\w*|mobilszám\w*"
+    r"|cep (?:tel|no|num)\w*|gsm|ara(?:y.n|yabilir\w*)|sunați|τηλ\w*|κινητ\w*|הטלפון|טלפון|נייד|هاتف|جوال"
     r"|mobiel\w*|bel(?:len)?|telefone|telem[óo]vel|celular|ligar?|numer|komórk\w*|zadzwo\w*|msisdn"
-    r"|電話|手机|电话)(?![a-z])"
+    r"|電話|携帯|手机|手機|电话|전화|휴대폰|연락처)(?![a-z])|[\u260e\u2706\U0001f4de\U0001f4f1\U0001f4f2]"
 )
 _OTHER_WORDS = re.compile(
-    r"(?:(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung\w*|factura|facture|ticket|reference"
+    r"(?:(?:n[úu]m[ée]ro|n[°º]|nummer|number) (?:de |do |del |di )?(?:client\w?|customer|dossier|commande"
+    r"|contra\w{1,4}|cliente|kunde\w{0,2}|klant|suivi"
+    r"|série|serie|pedido|ordine|facture|fattura|factura)|(?:order|bestell\w*|pedido|ordine|commande|tracking|invoice|rechnung\w*|factura|facture|ticket|reference"
     r"|transaction|shipment|parcel|serial|timestamp|session|request|account|konto\w*|kunden\w*|customer"
     r"|(?<![^\W_])(?:case|ref|txn|sku|epoch|build|uid|trace|amount|total|price|version|article|artikel\w*|part|model"
     r"|vin|isbn|zip|plz|page|port|pid))(?:[ _-]?(?:no|nr|num|number|nummer|code|id|key))?"
@@ -73,12 +83,10 @@ class PhoneRecognizer:
 
     def find(self, context: Context) -> Iterable[TextSpan]:
         """Every number that somebody could dial."""
-        for match in Scan(_GLUED, context.text, most=_MOST):
-            if match is None:
-                yield PAUSE
-                continue
-            if self._parsed(match[0], None):
-                yield TextSpan(match.start(), match.end(), self.entity_type, 0.8, "phones")
+        for pattern, group, score in ((_GLUED, 0, 0.8), (_LINKED, 1, 0.95)):
+            for match in Scan(pattern, context.text, most=_MOST):
+                is_one = match is not None and self._parsed(f"+{match[group].lstrip('+')}", None) is not None
+                yield TextSpan(*match.span(group), self.entity_type, score, "phones") if match and is_one else PAUSE
         for match in Scan(_BROKEN, context.text, most=_MOST) if "\n" in context.text else ():
             if match is None:
                 yield PAUSE
@@ -103,6 +111,12 @@ class PhoneRecognizer:
     def _in_candidate(self, context: Context, match: re.Match[str]) -> list[TextSpan]:
         """The number; without what stands beside it (a date, an amount, a number) where only that makes it one."""
         number, end = match.span("number"), match.end()
+        middle = match["number"].find(_TWO)
+        if middle >= 0:
+            first, second = number[0] + middle, number[0] + middle + len(_TWO)
+            two = self._span(context, number[0], first, first), self._span(context, second, number[1], end)
+            if two[0] is not None and two[1] is not None:
+                return [two[0], two[1]]
         whole = self._span(context, *number, end)
         if whole is not None:
             return [whole]

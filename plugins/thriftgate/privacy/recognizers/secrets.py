@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from thriftgate.privacy.context import BESIDE, Context
+from thriftgate.privacy.recognizers.command_lines import in_commands
 from thriftgate.privacy.recognizers.credential_words import (
     COUNTS,
     FEWEST_CHANGES,
@@ -21,13 +22,17 @@ from thriftgate.privacy.recognizers.credential_words import (
     changes,
     entropy,
     is_about,
+    is_jumbled,
     is_named,
+    is_source,
+    is_strong,
     is_value,
     may_name_one,
     names_a_secret,
 )
 from thriftgate.privacy.recognizers.key_shapes import shaped
 from thriftgate.privacy.recognizers.named_places import named_places
+from thriftgate.privacy.recognizers.told_codes import is_named_code, told_codes
 from thriftgate.privacy.recognizers.told_passwords import told_passwords
 from thriftgate.privacy.recognizers.values import url_password_end, value_after
 from thriftgate.privacy.scanning import PAUSE, Scan
@@ -38,18 +43,15 @@ _PEM = re.compile(r"-----BEGIN (?P<kind>[A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?)-----
 _MAX_PEM = 16_000
 _LONGEST = 4_500
 """Characters of a token behind its word, or of a header of cookies."""
+_LINE = 200
+_LONGEST_WORDS = 48
 _MOST_CELLS = 1_000
 """Of a table, between two pauses."""
 _URL_USER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s:/\"'<>]{0,128}:(?=[^\s/])")
-_CALLED = re.compile(
-    r"(?i)\b(?:\w{0,30}(?:credentials?|basic_?auth)|log_?in|sign_?in|authenticate|auth ?= ?)\("
-    r"[\"'][^\"'\n]{1,64}[\"'],\s{0,4}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
-)
-"""A user and a password as arguments."""
 _BEARER = re.compile(r"(?i:\b(?:bearer|basic|token|apikey))[ :]{1,2}(?P<value>[A-Za-z0-9._~+/=-]{16,4000})")
 _ASSIGNED = re.compile(
-    rf"(?P<name>{KEYWORD}{SUFFIX})[\"'`*\])]{{0,3}}(?:</[a-z]{{1,6}}>)?[ \t]{{0,20}}"
-    r"(?:(?:: ?| ?As )(?:string|str|&str)\?? (?==))?"
+    rf"(?P<name>{KEYWORD}{SUFFIX})(?: ?#\d{{1,2}}| ?\([^()\n]{{1,24}}\))?"
+    r"[\"'`*\])]{0,3}(?:</[a-z]{1,6}>)?[ \t]{0,20}(?:(?:: ?| ?As |(?<= ))(?:string|str|&str)\?? ?(?==))?"
     r"(?P<sign>:=|=>|={2,3}|!==?|\|\|=?|\?\?=?|<-|->|\u2192|= =|=3D(?= )|=|:|"
     r"(?: (?:que|qui|that|che|die|dat|das)(?: [^\W\d_]{1,12}){1,3}?)?"
     r" (?:is|was|lautet|ist|war|es|era|fue|(?:c['\u2019])?est|(?:c['\u2019])?était|é|foi|è)(?::| ))"
@@ -64,6 +66,7 @@ _NO_CREDENTIALS = (
 _WORDS = re.compile(
     r"(?:secret|token|api[ _-]?key|apikey|passw|pwd|credential|(?<![a-z])(?:o?auth|authorization)(?![\w-])|bearer"
     r"|access[ _-]?key|private[ _-]?key"
+    r"|(?:unauthori[sz]ed|invalid|denied|rejected|incorrect|wrong|unknown|expired)[^\n]{0,24}\bkey "
     r"|signing|(?:my|the|mein|your) key\b|(?<![\w-])key is |license key"
     r"|schlüssel|schluessel|clave|clé|chiave|chave|llave|sleutel|jeton"
     rf"|klucz|nyckel|(?<![a-z0-9_])(?!{_NO_CREDENTIALS}[_-])[a-z0-9]{{2,20}}[_-]key(?![a-z]))"
@@ -76,58 +79,13 @@ _BESIDE = re.compile(
     r"(?P<value>(?=[^\s\"'`]{0,63}\d)(?=[^\s\"'`]{0,63}[A-Za-z])[^\s\"'`]{6,64})"
 )
 """Right behind the word, without a sign: a word of letters and digits (`password hunter22`)."""
-_FLAG = re.compile(
-    rf"(?i)(?<!\S)--?(?:[a-z]{{1,16}}-){{0,4}}(?:{PASSWORD_WORD}|[a-z]{{0,8}}pass|secret|token|(?:api|access|private|auth)-?key)"
-    r"[ =][\"']?(?P<value>(?!-|(?:id|src|source|env|type)=)[^\s\"']{4,512})"
+_COOKIES = re.compile(
+    r"(?i)(?:\b(?:set-)?cookie[\"']?: ?|\bcurl\b[^\n]{0,120}? (?:-b|--cookie)[ =])[\"']?(?P<pairs>[^\r\n]{1,4000})"
 )
-_USER_FLAG = re.compile(r"(?<!\S)(?:-u|--user|--proxy-user)[ =]?[\"']?[^\s:\"']{1,64}:(?P<value>[^\s\"']{4,512})")
-_GLUED_FLAG = re.compile(
-    r"\b(?P<program>mysql\w{0,16}|mariadb|sshpass|(?:docker|podman|nerdctl|buildah|skopeo|oras|registry|auth) login)\b"
-    r"(?:(?! &&? | \|\|? |; )[^\n]){0,200}? -p(?P<blank> ?)[\"']?"
-    r"(?P<value>(?!\d{1,5}:\d{1,5}(?!\S))[^\s\"'-][^\s\"']{3,511})"
-)
-"""Two ports are no password; behind a blank mysql takes a database's name, and people a password all the same."""
-_SET = re.compile(
-    rf"(?i)(?:\bset(?: --?[\w-]{{1,20}}){{0,2}}|#define) {{1,4}}[\w.:/-]{{0,40}}(?:{KEYWORD}|psk){SUFFIX}"
-    r" {1,8}[\"']?(?P<value>(?!-)[^\s\"']{6,512})"
-)
-"""As commands that configure take it (`aws configure set`), and C."""
-_WIRELESS = re.compile(
-    r"(?i)\b(?:ssid|wi-?fi|wlan)\b[^\n]{0,48}?\b(?:key|code|psk|clave|clé|chiave|sleutel|chave|schl(?:ü|ue)ssel)"
-    r"[ :=]{1,3}[\"']?(?P<value>[^\s\"']{8,63})"
-)
-_WORKS_WITH = re.compile(
-    r"\b(?:ldap\w{2,12}\b[^\n|]{0,160}? -w ?|(?:lftp|smb\w{3,8})\b[^\n|]{0,120}? -[uU] ?[^\s,%]{1,64}[,%]"
-    r"|\w{0,12}freerdp\b[^\n|]{0,160}? /p(?:ass(?:word)?)?:|htpasswd (?:-\w{1,8} ){1,3}[^\s]{1,80} [^\s]{1,64} "
-    r"|net user [^\s/*]{1,64} |redis-cli\b[^\n|]{0,120}? -a |wpa_passphrase [^\s]{1,40} "
-    r"|security add-[\w-]{1,30} [^\n|]{0,120}? -w |http-basic\.[\w.-]{1,80} [^\s]{1,64} |\bWIFI:[^\s\"']{0,120}?\bP:)"
-    r"[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
-)
-"""Programs that take a password behind a letter or a name."""
-_STORED = re.compile(
-    rf"(?i)(?:{KEYWORD}){SUFFIX}[\"']?(?: --?[\w-]{{1,30}}(?:[ =](?!-)[^\s]{{1,60}})?){{0,4}}?"
-    r" (?:--(?:value|body|secret-string|data|literal)[ =]|<<< ?)[\"']?(?P<value>[^\s\"']{4,512})"
-)
-"""As stores of secrets take one."""
-_CONNECTED = re.compile(
-    r"(?i)\b(?:\w{0,30}connect(?:ion)?|pdo|mysqli)\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
-)
-_COMMANDS = {
-    _CALLED: ("(",),
-    _SET: ("",),
-    _WIRELESS: ("",),
-    _WORKS_WITH: (
-        "ldap", "lftp", "smb", "freerdp", "htpasswd", "net user", "redis-cli", "WIFI:", "wpa_", "security", "http-b",
-    ),
-    _STORED: (" --", "<<<"),
-    _CONNECTED: ("onnect", "PDO(", "mysqli("),
-}  # fmt: skip
-"""One of these is in what they match."""
-_FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
-_COOKIES = re.compile(r"(?i)\b(?:set-)?cookie[\"']?: ?[\"']?(?P<pairs>[^\r\n]{1,4000})")
 _COOKIE = re.compile(r"[\w.-]{1,64}=(?P<value>[^;,\s\"']{16,2000})")
 _TAGGED = re.compile(
-    rf"(?i)<(?:[\w-]{{1,20}}:)?[\w-]{{0,24}}{KEYWORD}{SUFFIX}(?: [^<>]{{0,100}})?>(?P<value>[^<>\r\n]{{4,512}})</"
+    rf"(?i)<(?:[\w-]{{1,20}}:)?[\w-]{{0,24}}{KEYWORD}{SUFFIX}(?: [^<>]{{0,100}})?>"
+    r"(?:<!\[CDATA\[)?(?P<value>[^<>\r\n]{4,512}?)(?:\]\]>)?</"
 )
 _SAYS_WHAT = re.compile(
     r"[\"'`*)]{0,3}(?: (?:<?<-|a|an|is|was|as|for|ist|als|est|comme|es|como|è|come|é)"
@@ -136,8 +94,11 @@ _SAYS_WHAT = re.compile(
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _WEAK_NAMES = re.compile(r"(?i)pin\Z|token\Z|pass\Z|credentials?\Z|passcode\Z|clave\Z")
 _SIGNS = (":=", "=>", "=")
+_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][\w-]{1,40})=")
 _LETTERS = re.compile(r"[^\W\d_]")
 
+_PASSWORD_SORT = re.compile(rf"(?i)type: ?(?:{PASSWORD_WORD})\Z")
+"""`{"type": "password", "value": "…"}`"""
 _CAMEL_KEY = re.compile(
     rf"(?<![A-Za-z0-9_])(?!{_NO_CREDENTIALS}Key)[A-Za-z][a-z]{{1,20}}[A-Z]?[a-z]{{0,12}}Key(?![a-z])"
 )
@@ -162,22 +123,18 @@ class SecretRecognizer:
         yield from self._private_keys(context.text)
         for place in url_passwords(context):
             yield self._span(*place, 0.95) if place is not None else PAUSE
-        for match in Scan(_BEARER, context.text, reach=_LONGEST):
-            if match is None:
-                yield PAUSE
-                continue
-            if not PLACEHOLDER.match(match["value"]) and entropy(match["value"]) > 3:
-                yield self._span(match.start("value"), match.end("value"), 0.95)
+        yield from self._behind_schemes(context.text)
         names_one = may_name_one(context.text)
         if names_one:
             yield from self._named(context)
             yield from self._beside_words(context.text)
-        yield from self._in_commands(context.text)
+        for place in in_commands(context.text):
+            yield self._span(*place) if place is not None else PAUSE
         yield from self._in_fields(context.text)
-        name = context.label.removesuffix(BESIDE)
-        is_likely = is_named if name != context.label else is_value
-        if name and names_a_secret(name) and is_likely(context.text, is_prose=False):
+        if _is_labelled(context):
             yield self._span(0, len(context.text), 0.9)
+        for place in told_codes(context.text):
+            yield self._span(*place, 0.8) if place is not None else PAUSE
         for find in (named_places, told_passwords) if names_one else ():
             for place in find(context.text):
                 yield self._span(*place, 0.9 if find is named_places else 0.7) if place is not None else PAUSE
@@ -186,6 +143,18 @@ class SecretRecognizer:
 
     def _span(self, start: int, end: int, score: float) -> TextSpan:
         return TextSpan(start, end, self.entity_type, score, "secrets")
+
+    def _behind_schemes(self, text: str) -> Iterator[TextSpan]:
+        """Behind `Bearer`, `Basic` and the like."""
+        for match in Scan(_BEARER, text, reach=_LONGEST):
+            if match is None:
+                yield PAUSE
+                continue
+            value = match["value"]
+            # "token log-probabilities": words have no digits, and no letters in disorder.
+            is_random = any(map(str.isdigit, value)) or is_jumbled(value) or len(value) > _LONGEST_WORDS
+            if is_random and not PLACEHOLDER.match(value) and entropy(value) > 3:
+                yield self._span(match.start("value"), match.end("value"), 0.95)
 
     def _private_keys(self, text: str) -> Iterator[TextSpan]:
         for match in Scan(_PEM, text):
@@ -214,10 +183,25 @@ class SecretRecognizer:
                 is_prose = sign not in _SIGNS and (not found.is_quoted or _LETTERS.search(sign) is not None)
                 is_weak = _WEAK_NAMES.search(match["name"]) is not None
                 written = sum(context.widths[found.start : found.end])
-                is_other = is_about(match["name"], value) or (is_weak and TECHNICAL.match(value))
+                inner = _ASSIGNMENT.match(value)
+                is_other = (
+                    (inner is not None and names_a_secret(inner["name"]))
+                    or is_about(match["name"], value)
+                    or (is_weak and TECHNICAL.match(value))
+                    or (not found.is_quoted and is_source(value) and _is_closed(text, found.start, found.end))
+                    or (
+                        sign == "="
+                        and not found.is_quoted
+                        and text[found.end : found.end + 1] == ")"
+                        and value.isalpha()
+                    )
+                    or (_LETTERS.search(sign) is not None and value.rstrip("!?.,;:\u2026)").isalpha())
+                )
                 if not is_other and is_value(value, is_prose=is_prose or is_weak, written=written):
                     yield self._span(found.start, found.end, 0.9)
                     at = found.end
+                elif inner is not None and names_a_secret(inner["name"]):
+                    at = found.start
                 elif "://" not in value and not found.is_quoted:
                     at = max(at, found.end)
             scan.at = at
@@ -231,32 +215,11 @@ class SecretRecognizer:
             value = match["value"].rstrip(".,;:!?)" if match["gap"] == " " else ".,;:)")
             # Two blanks or a tab part columns, one parts words.
             is_word = match["key"] is not None and match["gap"] == " "
-            is_likely = not is_word or (len(value) >= SHORTEST_KEY and changes(value) >= FEWEST_CHANGES)
+            is_likely = (
+                not is_word or is_strong(value) or (len(value) >= SHORTEST_KEY and changes(value) >= FEWEST_CHANGES)
+            )
             if is_likely and len(value) >= 6 and not TECHNICAL.match(value) and is_value(value, is_prose=True):
                 yield self._span(match.start("value"), match.start("value") + len(value), 0.7)
-
-    def _in_commands(self, text: str) -> Iterator[TextSpan]:
-        """Options, arguments and settings."""
-        for pattern in (_FLAG, _USER_FLAG, _GLUED_FLAG) if "-" in text else ():
-            for match in Scan(pattern, text):
-                if match is None:
-                    yield PAUSE
-                    continue
-                line = text[max(0, match.start() - 200) : match.start()].rsplit("\n", 1)[-1]
-                if pattern is _GLUED_FLAG:
-                    is_sure = not match["blank"] or match["program"].endswith(("sshpass", "login"))
-                else:
-                    is_sure = pattern is _USER_FLAG and _FETCHES.search(line) is not None
-                if is_value(match["value"], is_prose=not is_sure) and not match["value"].isdigit():
-                    yield self._span(*match.span("value"), 0.9)
-        for pattern, hints in _COMMANDS.items():
-            for match in Scan(pattern, text) if any(hint in text for hint in hints) else ():
-                if match is None:
-                    yield PAUSE
-                    continue
-                value = match["value"].rstrip(".,;:!?)" if pattern is _WIRELESS else ".,;:)")
-                if is_named(value, is_prose=True) and not (PLACEHOLDER.match(value) or TECHNICAL.match(value)):
-                    yield self._span(match.start("value"), match.start("value") + len(value), 0.8)
 
     def _in_fields(self, text: str) -> Iterator[TextSpan]:
         """In cookies and tags."""
@@ -280,7 +243,10 @@ class SecretRecognizer:
         for number, (heading, start, end) in enumerate(context.cells(), 1):
             if number % _MOST_CELLS == 0:
                 yield PAUSE
-            if heading and is_secret(heading) and is_value(context.text[start:end].strip("\"'` *\r"), is_prose=False):
+            value = context.text[start:end].strip("\"'` *\r")
+            if heading and (
+                (is_secret(heading) and is_value(value, is_prose=False)) or is_named_code(heading.strip(), value)
+            ):
                 yield self._span(start, end, 0.85)
 
     def _opaque(self, context: Context) -> Iterator[TextSpan]:
@@ -314,6 +280,24 @@ class SecretRecognizer:
                 and _is_thoroughly_mixed(bare)
             ):
                 yield self._span(match.start(), match.start() + len(match[0].rstrip(".")), 0.8 if named else 0.6)
+
+
+def _is_labelled(context: Context) -> bool:
+    """True where the text as a whole is a credential: its key says so, or what stands beside it."""
+    name, text = context.label.removesuffix(BESIDE), context.text
+    if not name:
+        return False
+    if _PASSWORD_SORT.match(name):
+        return is_named(text, is_prose=False)
+    is_likely = is_named if name != context.label else is_value
+    return (names_a_secret(name) and is_likely(text, is_prose=False)) or is_named_code(name, text)
+
+
+def _is_closed(text: str, start: int, end: int) -> bool:
+    """True where what a value opened is closed in its line, as in a program."""
+    line = text.find("\n", end, end + _LINE)
+    rest = text[start : line if line >= 0 else end + _LINE]
+    return ("(" not in rest[: end - start] and "[" not in rest[: end - start]) or ")" in rest or "]" in rest
 
 
 def _is_public(value: str, before: str) -> bool:

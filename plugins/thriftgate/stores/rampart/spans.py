@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
+from thriftgate.stores.rampart.numbered import is_called_code, names_of_places
 from thriftgate.stores.rampart.ordinary import PARTICLES, without_ordinary_words
 
 KINDS: Mapping[str, frozenset[str]] = {
@@ -60,23 +61,18 @@ _TAIL = re.compile(
     r"(?:[,\s]{1,3}[A-Z]{2}\b(?! [a-z]))?(?:[,\s]{1,3}[A-Z]{0,2}-?\d{4,6}(?:-\d{3,4})?\b)?",
 )
 _POSTAL = re.compile(
-    r"(?i:zip|postal|post ?code|postcode|plz|postleitzahl|\bcp\b|\bcap\b|postnummer|kod pocztowy|address|adress"
+    r"(?i:(?<!ip )(?<!mac )(?<!mail )address|adress|\b(?:my|our|his|her|meine?|unsere|mon|notre|mi|mio|nostro|mijn"
+    r"|meu|minha|o meu) "
+    r"(?:zip|post|plz|code postal|c[óo]digo|codice|cap\b|cep\b)"
     r"|anschrift|direcci[óo]n|indirizzo|endere[çc]o|morada|domicilio|live|wohn|street|stra(?:ß|ss)e|house|hausnummer)"
 )
 _POSTAL_WINDOW = 32
 _LONGEST_WORD = 24
 _NO_NAME_BEFORE = re.compile(r"://\Z|\w\.\Z")
-_LETTERS = re.compile(r"[^\W\d_]{3,}")
-_NO_PLACES = frozenset({
-    "and", "und", "for", "für", "per", "from", "the", "with", "lat", "lon", "lng", "gate", "rows", "port", "pid",
-    "uid", "http", "https", "seat", "rooms", "point", "dpi", "points", "visitors", "users", "page", "pages",
-    "chapter", "section", "completion", "prompt", "tokens", "chmod", "umask", "cvss", "cve", "cwe", "npm", "node",
-    "pip", "driver", "sku", "units", "items", "lines", "version", "size", "größe", "taille", "talla", "taglia", "maat",
-    "tamanho",
-})  # fmt: skip
-"""Numbers with nothing but these beside them are scores, seats and sizes."""
 _COLOUR = re.compile(r"#(?=\d*[A-Fa-f])[0-9A-Fa-f]{3,8}\b")
-_NUMBERED = re.compile(r"[A-Z]{2,}\d")
+_NUMBERED = re.compile(r"[A-Z]{2,}-?\d")
+_IN_CODE = re.compile(r"[a-z]{2,}[A-Z]\w*\Z")
+_SHORT_CAPITALS = re.compile(r"[^\W\d_A-Z]{2,} [A-Z]{2,4}\Z")
 _MAX_GLUE = 32
 _WORDS_AT_ONCE = 5_000
 """Words that are gone through before a pause."""
@@ -125,8 +121,10 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
             text[end : end + 1] in ("(", "-") or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)
         ):
             continue  # a function, a server, the ending of a file's name
-        if _NUMBERED.search(text, start, end + 1):
-            continue  # a gene, a model of a car
+        if _NUMBERED.search(text, start, end + 1) or is_called_code(text, start, value):
+            continue  # a gene, a model of a car, a bank
+        if _IN_CODE.match(value) or _SHORT_CAPITALS.match(value) or text[end : end + 2] in ('":', "':"):
+            continue  # a variable, a key; "keine TAN"
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
@@ -210,12 +208,11 @@ def _addresses(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
 
 
 def _is_plausible(text: str, start: int, end: int) -> bool:
-    """False for a lone number that nobody calls a postal code, a lone word in lower case, and for digests."""
+    """False for a lone number, for what is counted, a lone word in lower case, and for digests."""
     parts = text[start:end].split()
     if any(len(part) > _LONGEST_WORD for part in parts) or _COLOUR.match(text, max(0, start - 1)):
         return False
-    words = [word for word in _LETTERS.findall(text, start, end) if word.lower() not in _NO_PLACES]
-    if words:
+    if names_of_places(text, start, end):
         return len(parts) > 2 or any(part[0].isupper() for part in parts)
     return _POSTAL.search(text[max(0, start - _POSTAL_WINDOW) : start]) is not None
 
