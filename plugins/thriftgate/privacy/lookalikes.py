@@ -134,6 +134,8 @@ def sifted(text: str, spans: Sequence[TextSpan]) -> Iterator[TextSpan]:
             return False
         if span.entity_type == "PERSON" and _NUMBER_IN_IT.search(text, span.start, span.end):
             return text[span.start : span.end].isupper()
+        if span.entity_type in ("PERSON", "ADDRESS") and _begins_inside(span, whole):
+            return True
         is_doubtful = span.score < _CERTAIN or span.entity_type not in _NUMBERS
         if _is_inside(span, whole) or (is_doubtful and _is_inside(span, told)):
             return True
@@ -165,6 +167,13 @@ def _note_places(pattern: re.Pattern[str], text: str, places: _Places) -> Iterat
         else:
             places[0].append(match.start())
             places[1].append(match.end())
+
+
+def _begins_inside(span: TextSpan, places: _Places) -> bool:
+    """True where it begins in something else, as "ED joined" behind a MAC address does."""
+    starts, ends = places
+    place = bisect_right(starts, span.start) - 1
+    return place >= 0 and starts[place] < span.start < ends[place]
 
 
 def _is_inside(span: TextSpan, places: _Places) -> bool:

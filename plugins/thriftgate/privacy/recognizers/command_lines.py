@@ -56,13 +56,14 @@ _WORKS_WITH = re.compile(
     r"\b[^\n|]{0,160}? -p |ssh-keygen\b[^\n|]{0,160}? -[NP] |qpdf\b[^\n|]{0,120}? --(?:en|de)crypt (?:[^\s]{1,64} )?"
     r"|user(?:add|mod)\b[^\n|]{0,80}? -p "
     r"|(?:kinit|passwd|sudo|su|cryptsetup|smbpasswd)\b[^\n|]{0,80}? <<< ?|-pass(?:in|out|word)? pass:"
-    r"|net use [^\n]{0,120}? /user:[^\s]{1,64} |\b(?:requirepass|masterauth|snmp-server community|enable (?:secret"
+    r"| /user:[^\s]{1,64} |\b(?:requirepass|masterauth|snmp-server community|enable (?:secret"
     r"|password)(?: \d)?) )"
     r"[\"']?(?P<value>[^\s\"'-][^\s\"']{3,511})"
 )
 """Programs that take a password behind a letter or a name."""
 _STORED = re.compile(
-    rf"(?i)(?:{KEYWORD}){SUFFIX}[\"']?(?: --?[\w-]{{1,30}}(?:[ =](?!-)[^\s]{{1,60}})?){{0,4}}?"
+    rf"(?i)(?:{KEYWORD}){SUFFIX}[\"']?(?: (?:set|create|put|add"
+    rf"|new))?(?: --?[\w-]{{1,30}}(?:[ =](?!-)[^\s]{{1,60}})?){{0,4}}?"
     r" (?:--?(?:value|body|secret-string|data|literal)[ =]|<<< ?)[\"']?(?P<value>[^\s\"']{4,512})"
 )
 """As stores of secrets take one."""
@@ -78,18 +79,19 @@ _PIPED = re.compile(
 )
 """What another program reads as a password."""
 _LINES = re.compile(
-    r"(?m)^[ \t>]{0,4}(?:(?:[\w.]{1,6} )?(?:AUTH(?: PLAIN)? |PASS |LOGIN \"?[\w.@-]{1,64}\"? "
-    r"|AUTH LOGIN\r?\n[^\s]{2,200}\r?\n)\"?|[\w.*-]{1,80}:(?:\d{2,5}|\*):[\w*.-]{1,64}:[\w*.-]{1,64}:)"
+    r"(?m)(?:^[ \t>]{0,4}(?:[\w.]{1,6} )?(?:AUTH(?: PLAIN)? |PASS |LOGIN \"?[\w.@-]{1,64}\"? "
+    r"|AUTH LOGIN\r?\n[^\s]{2,200}\r?\n)\"?"
+    r"|(?<!\S)[\w.*-]{1,80}:(?:\d{2,5}|\*):[\w*.-]{1,64}:[\w*.-]{1,64}:)"
     r"(?P<value>[^\s\"]{6,512})\"?[ \t]{0,4}\r?$"
     r"|(?<![\w/@.])[\w.-]{1,32}:(?P<host>[^\s@\"'/]{6,64})@(?:tcp|unix|udp)\("
 )
+"""As mail servers and Redis are told one, in a `pgpass`, in Go's address of a database."""
 _AT_HOST = re.compile(
     r"(?<![\w/:@.])[\w.-]{1,32}:(?P<value>[^\s@\"':/]{8,64})@[\w.-]{2,80}(?![\w@])"
     r"|(?<![^\s(\"'\[>])(?:[a-z]|[A-Z](?=[a-z]))[a-z._-]{1,24}\d{0,4}(?: [/|] "
     r"|[:/])(?P<bare>[^\s\"':/]{8,64})(?![\w/:])"
 )
 """A user and what can only be a password, as `curl`, `scp` and people write them."""
-"""As mail servers and Redis are told one, in a `pgpass`, in Go's address of a database."""
 _PATHS = re.compile(
     r"(?i)/[\w-]{0,16}(?:reset|password|verify|confirm|invit\w{1,6}|activat\w{1,3}|magic|login|token|auth|signup|unlock)[\w-]{0,16}/"
     r"(?P<value>(?=[a-z_-]{0,40}\d)[\w-]{20,200}(?:\.[\w-]{10,200}){0,3})"
@@ -111,7 +113,7 @@ _COMMANDS = {
     _WORKS_WITH: (
         "ldap", "lftp", "smb", "freerdp", "htpasswd", "net user", "redis-cli", "WIFI:", "wpa_", "security", "http-b",
         "openssl", "7z", "rar ", "sql", "ssh-keygen", "user", " login", "<<<", "mongo", "influx", "pssh", " pass:",
-        "net use", "qpdf", "requirep", "mastera", "communi", "enable ",
+        "/user:", "qpdf", "requirep", "mastera", "communi", "enable ",
     ),
     _PIPED: ("|",),
     _STORED: (" -", "<<<"),

@@ -10,7 +10,8 @@ from collections import Counter
 
 WORLD_WORD = (
     r"lösenord\w{0,3}|kodeord\w{0,3}|adgangskode\w{0,3}|passord\w{0,2}|salasan\w{1,6}|jelsz(?:ó|av)\w{0,6}"
-    r"|(?<![^\W_])hesl[oauey]\w{0,2}|(?<![^\W_])parol(?:[ăaeêy]\w{0,4}|a d['\u2019]ordine)|[şs]ifre(?:m|n|si|niz|miz"
+    r"|(?<![^\W_])hesl[oauey]\w{0,2}|(?<![^\W_])parol(?:(?!\w)|[ăaeêy]\w{0,4}|a d['\u2019]ordine)|[şs]ifre(?:m|n|si"
+    r"|niz|miz"
     r"|yi|mi)?(?!\w)"
     r"|lozink\w{1,3}|парол\w{1,4}|код\w{0,2} доступа|κωδικ\w{2,3} πρόσβασης|סיסמ\w{1,3}|كلمة (?:المرور|السر)"
     r"|(?<![^\W_])mdp|(?<![^\W_])ww(?= ?[:=])|has[łl](?:o|a|em|ła)"
@@ -49,7 +50,7 @@ KEYWORD_HINTS = (
 _ASKED_FIRST = 50_000
 """Longer texts have one, and asking is one long step."""
 _LABEL = re.compile(
-    rf"[A-Za-z0-9_./ -]{{0,60}}?(?:{KEYWORD}{SUFFIX}|(?:{SCRIPT_WORD}))(?: ?#?\d{{1,2}})?(?: ?\([^()]{{1,24}}\))?",
+    rf"[A-Za-z0-9_./ -]{{0,60}}?(?:{KEYWORD}{SUFFIX}|(?:{SCRIPT_WORD}))(?: ?#?\d{{1,2}})?(?: ?\([^()]{{1,24}}\))?[?:]?",
     re.IGNORECASE,
 )
 PASSWORD_WORD = (
@@ -70,7 +71,7 @@ TECHNICAL = re.compile(
 )
 PLACEHOLDER = re.compile(
     r"\$\([a-z]{2,12}(?=\Z|[\s)])|\{[A-Za-z_][A-Za-z_.]{0,40}\}(?=\Z|[\"'`@\s,;)])|(?i:x{3,}|\*{3,}|\.{3,}|your[_-]"
-    r"|my[_-][a-z_-]{2,40}(?![^\s\"'`,;)])|<[\w .:-]{1,40}>|\$\{[\w.:-]{1,60}\}"
+    r"|my[_-][a-z_-]{2,40}(?![^\s\"'`,;)])|<[\w .:-]{1,40}>|\$\{[^{}\s]{1,60}\}"
     r"|\{\{[^{}]{1,60}\}\}|%\(\w{1,60}\)|(?:example|changeme|redacted|placeholder|undefined|required|optional)(?!\w*\d)"
     r"|(?i:re_?place|change|insert|enter|put)[_-]?(?:me|it|here|your|this)(?!\w*\d)|\[[A-Za-z][A-Za-z _-]{2,30}\]"
     r"|\$[A-Z_]{2,60}\b|%[A-Z_]{2,60}%|\u2022{2,}|-{3,}|!(?:vault|secret|ref|sub)\b|(?i:<?hidden|removed|filtered)\b"
@@ -82,9 +83,9 @@ PLACEHOLDER = re.compile(
 )
 _MOST_WORDS = 5
 _PATTERN = re.compile(
-    r"\(\?(?:[:=!P]|<[=!a-z])|\[(?:\^[^\]\s]{1,24}|(?:a-z|A-Z|0-9|_-|\\[wds])[^\]\s]{0,24})\][+*?{)]|\{\d{1,4},\d{0,4}\}"
+    r"\(\?(?:P<\w{1,30}>|:[^()\s]{0,200}[|)\\]|[=!][.^\\\[(\w]{2}|<[=!][\\\[(\w]{2}|i\))|\[(?:\^[^\]\s]{1,24}|(?:a-z|A-Z|0-9|_-|\\[wds])[^\]\s]{0,24})\][+*?{)]|\{\d{1,4},\d{0,4}\}"
     r"|\\[wdsSWDbBZ](?:[]+*?{)]|\Z)|\[(?:a-z|A-Z|0-9)(?:A-Z|0-9)"
-    r"|^\|?(?:[a-z_?-]{2,16}\|){2,}[a-z_?)|-]*$|^(?:[a-z_?-]{2,16}\|){1,8}[a-z_?-]{2,16}[)|\"']*$|^[(|]{1,2}\?[:<=!]|\)\?\|"
+    r"|^\|?(?:[a-z_?-]{2,16}\|){2,}[a-z_?)|-]*$|^(?:[a-z_?-]{2,16}\|){1,8}[a-z_?-]{2,16}[)|\"']*$|^[(|]{0,2}\?[:<=!][a-z]+[|)]|\)\?\|"
     r"|^_-\]\?|^\|[a-z]+\??$|^[^\W\d_]+\)?\|\)?$|^[a-z]{2,12}[._][a-z_.]{2,24}\($|^\)?[?*+]?\|[a-z_]+$"
 )
 """What a regular expression has, and hardly any password."""
@@ -93,7 +94,7 @@ _NAME_OF_ONE = re.compile(
 )
 """A variable's name, which may be that of a credential."""
 _CONSTANT = re.compile(r"_?[A-Z]{2,24}(?:_[A-Z]{2,24})+\W{0,2}\Z")
-_CALL_OR_ITEM = re.compile(r"_?[A-Za-z]{1,24}(?:[_.][A-Za-z]{1,24}){0,6}[(\[][\w\[(\"'.{]")
+_CALL_OR_ITEM = re.compile(r"[\[({]?_?[A-Za-z]{1,24}(?:[_.][A-Za-z]{1,24}){0,6}[(\[][\w\[(\"'.{]")
 _INNER_SIGNS, _END_SIGNS = frozenset("!@#$%^&*+=?|~"), "!?*%()[]{}<>:."
 """Signs in a credential, and those at its ends that a word of a page may have too."""
 _MIXED_WORD = re.compile(r"(?=\S*[A-Za-z])(?=\S*\d)\S{3,}")

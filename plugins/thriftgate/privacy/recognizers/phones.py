@@ -29,6 +29,9 @@ _LINKED = re.compile(
     r"(?i)(?:wa\.me/|whatsapp\.com/send/?\?(?:[\w=%&]{1,80}&)?phone=|signal\.me/#p/|viber://\w{2,8}\?number=|sip:)(?:\+|%2B)?(?P<number>\d{8,15})(?!\d)"
 )
 """In the address of a chat."""
+_FIRST_BRACKET = 2
+"""Behind `1 `, as in America; elsewhere a bracket stands first."""
+_FEWEST_DIGITS = 7
 _TWO = " / "
 _NOT_DIALLED = re.compile(r"\(0\)|[\s>]+")
 _DATE = re.compile(DATE_SHAPE)
@@ -112,11 +115,10 @@ class PhoneRecognizer:
         """The number; without what stands beside it (a date, an amount, a number) where only that makes it one."""
         number, end = match.span("number"), match.end()
         middle = match["number"].find(_TWO)
-        if middle >= 0:
-            first, second = number[0] + middle, number[0] + middle + len(_TWO)
-            two = self._span(context, number[0], first, first), self._span(context, second, number[1], end)
-            if two[0] is not None and two[1] is not None:
-                return [two[0], two[1]]
+        if sum(map(str.isdigit, match["number"][: max(0, middle)])) >= _FEWEST_DIGITS:
+            first = self._span(context, number[0], number[0] + middle, number[0] + middle)
+            if first is not None:
+                return [first]  # what follows is read as another
         whole = self._span(context, *number, end)
         if whole is not None:
             return [whole]
@@ -147,8 +149,10 @@ class PhoneRecognizer:
 
     def _score(self, context: Context, number: str, start: int, end: int) -> float:
         digits = sum(character.isdigit() for character in number)
-        if not 7 <= digits <= 15 or len({character for character in number if character.isdigit()}) == 1:
+        if not _FEWEST_DIGITS <= digits <= 15 or len({character for character in number if character.isdigit()}) == 1:
             return 0.0
+        if number[0] not in "+0(" and number.find("(") > _FIRST_BRACKET:
+            return 0.0  # "1325 (42219)" is of an error
         named = _WORDS.search(context.near(start, end)) is not None or _is_asked(context, start)
         is_international = number.lstrip("(").startswith(("+", "00"))
         if not (is_international or named or _is_punctuated(number)):

@@ -177,7 +177,10 @@ class SecretRecognizer:
             at = match.end()
             sign = match["sign"].strip()
             is_count = COUNTS.search(text, max(0, match.start() - 24), match.end("name"))
-            if not is_count and not PLACEHOLDER.match(text, at):
+            placeholder = PLACEHOLDER.match(text, at)
+            if placeholder is not None:
+                at = placeholder.end()
+            elif not is_count:
                 found = value_after(context, match.span("name"), at, sign)
                 value = text[found.start : found.end]
                 is_prose = sign not in _SIGNS and (not found.is_quoted or _LETTERS.search(sign) is not None)
@@ -290,7 +293,8 @@ def _is_labelled(context: Context) -> bool:
     if _PASSWORD_SORT.match(name):
         return is_named(text, is_prose=False)
     is_likely = is_named if name != context.label else is_value
-    return (names_a_secret(name) and is_likely(text, is_prose=False)) or is_named_code(name, text)
+    is_code = is_named_code(name.removeprefix("type: "), text)
+    return is_code or (names_a_secret(name) and is_likely(text, is_prose=False))
 
 
 def _is_closed(text: str, start: int, end: int) -> bool:

@@ -16,7 +16,7 @@ _OF = (
     r"|access|acc[eè]s\w{0,2}"
     r"|acceso|acesso|confirm\w{1,7}|conferma|authenti\w{1,8}|authori[sz]ation|auth|2fa|mfa|otp|totp|two[- ]factor|sms"
     r"|unlock|door|gate"
-    r"|alarm[ae]?|alarme|safe|entry|locker|activa\w{1,6}|attivazione|ativação|recovery|backup|scratch|rescue|reset|secret\w?|segreto"
+    r"|alarm[ae]?|alarme|safe|entry|locker|activa\w{1,6}|attivazione|ativação|recovery|backup|scratch|rescue|emergency|reset|secret\w?|segreto"
     r"|secreto|device|pairing|approval|validation|récupération|secours|déverrouillage|connexion|porte|un solo uso"
     r"|recuper\w{1,7}"
     r"|desbloqu\w{1,3}|sblocco|porta|puerta|pin|telephone banking|voicemail|setup|authenticator|einrichtungs"
@@ -73,20 +73,27 @@ _NAMED = re.compile(
 )
 """Behind its word."""
 _LIST = re.compile(
-    rf"(?i)(?:recovery|backup|scratch|rescue|wiederherstellungs|r[ée]cup[ée]ration|recupera\w{{2,4}}|recupero|herstel|secours)[^\n\d]{{0,24}}?"
+    rf"(?i)(?:recovery|backup|scratch|rescue|emergency|notfall|wiederherstellungs|r[ée]cup[ée]ration|recupera\w{{2,4}}|recupero|herstel|secours)[^\n\d]{{0,24}}?"
     rf"[ :=\[\"'(\n-]{{1,6}}(?P<values>(?:(?:\d{{1,2}}[.)] )?[\"'`*-]{{0,2}}(?-i:{_DIGITS}"
     rf"|{_GROUPS})[\"'`*]{{0,2}}(?:,? ?(?:and|und|et|y|e|en|or)? ?|,?\s{{1,4}})){{2,20}})"
 )
 _ONE = re.compile(rf"(?-i:{_DIGITS}|{_GROUPS})(?!\w)")
 _BEFORE = re.compile(
     rf"(?i)(?<![\w.,/:+-])(?P<value>(?-i:(?:[A-Z]-)?\d{{4,8}}|\d{{3}}[ -]\d{{3}}))(?: (?:is|ist|est|es|è|é|er|är|as"
-    rf"|als|comme|como|come|jest|to|это))"
+    rf"|als|comme|como|come|jest|to|это|[-\u2013]))"
     rf"(?: [^\W\d_]{{1,12}}){{0,4}}? ?{WORD}"
 )
 """"… is your code"."""
 _SENT = re.compile(
-    r"(?i)\b(?:code|kod[en]?|código|codice|koodi|kód|код)(?:(?: (?!is\b|was\b)[^\W\d_]{1,12}){0,6}? (?:is|was|says"
-    r"|ist|war|lautet|est|es|era|è|é|era|was|är|er|jest))?[: ]{1,2}(?P<value>(?-i:\d{4,8}|\d{3}[ -]\d{3}))" + _END
+    r"(?i)\b(?:code|kod[en]?|código|codice|koodi|kód|код)(?:(?: (?!is\b|was\b)[^\W\d_]{1,12}){0,6}?"
+    r" (?:is|was|says|ist|war|lautet|est|es|era|è|é|era|was|är|er|jest)|(?: (?!is\b|was\b)[^\W\d_]{1,12}){1,4}(?=:))?"
+    r"[: ]{1,2}(?P<value>(?-i:\d{4,8}|\d{3}[ -]\d{3}))" + _END
+)
+_USE = re.compile(
+    r"(?i)\b(?:use|enter|type|verwenden sie|nutzen sie|utilisez|utiliza|usa|usi|gebruik)(?: den code| le code"
+    r"| el código| the code)?"
+    r" (?P<value>(?-i:\d{4,8}|\d{3}[ -]\d{3})) (?:to|for|um|zum|zur|pour|para|per|om)\b[^\n]{0,24}?"
+    r"(?:verif|confirm|log|sign|bestätig|anmeld|einlogg|connect|vérif|inici|acced|inlog)"
 )
 _SENT_BEFORE = re.compile(
     r"(?i)(?<![\w.,/:+-])(?P<value>(?-i:\d{4,8}|\d{3}[ -]\d{3})) (?:is|was|ist|war|est|es|era|è|é) (?:the|my|your|der"
@@ -98,7 +105,8 @@ _OTHER_CODE = re.compile(
     r"|rabatt|gutschein|source|cost|store|article|swift|dress|bar|qr|hs|naf|ape|gift|student|project|job|response) ?\Z"
 )
 _SENDERS = re.compile(
-    r"(?i)\b(?:sms|text(?:ed)?|verif\w{1,8}|log(?:ged)?[ -]?in|sign[ -]?in|2fa|authent\w{0,9}|expired|e-?mail|safe"
+    r"(?i)\b(?:alarm\w*|app|share|weitergeben|partagez?|compart\w*|sms|text(?:ed)?|verif\w{1,8}|log(?:ged)?[ -]?in"
+    r"|sign[ -]?in|2fa|authent\w{0,9}|expired|e-?mail|safe"
     r"|door|alarm|gate|unlock|phone"
     r"|handy|móvil|cellulare|teléfono|téléphone|telefoon|abgelaufen|anmeld\w{0,3}|einlogg\w{0,3}|reçu|recib\w{1,3}|ricevut\w|ontvangen|receb\w{1,3})\b"
 )
@@ -156,7 +164,7 @@ _KEY = re.compile(
 _HINT = re.compile(
     r"(?i)code|c[oó]di|kod|kód|код|pin|puk|otp|tan\b|key|zahl|nummer|koodi|luku|combination|phrase|words?\b|mnemonic|seed|fras|graine"
     r"|herstel|semilla|palauteslause|验证|驗證|校验|动态|取款|恢复|认证|認証|確認|暗証|ワンタイム|リカバリー|セキュリティ|인증|보안|助记词|シード|시드|фраз"
-    r"|recover|backup|factor|opens|unlock|pass|answer|antwort|kennwort|contrase|senha|wachtwoord|lösenord|parola"
+    r"|verif|confirm|bestätig|recover|backup|factor|opens|unlock|pass|answer|antwort|kennwort|contrase|senha|wachtwoord|lösenord|parola"
 )
 
 
@@ -169,6 +177,9 @@ _VALUE = re.compile(rf"(?:{_DIGITS}|{_GROUPS})")
 _POSTAL_PIN = re.compile(r"(?i)pin[ -]?code\W.*?[1-8]\d{5}\Z")
 """Of India."""
 _LONGEST_LABEL = 80
+_DIGITS_NEAR = re.compile(r"\d(?:[ -]?\d){3}|[A-Za-z]\d|\d[A-Za-z]")
+_FEWEST_BLANKS = 11
+"""Of a phrase of twelve words."""
 
 
 def told_codes(text: str) -> Iterator[tuple[int, int] | None]:
@@ -178,11 +189,15 @@ def told_codes(text: str) -> Iterator[tuple[int, int] | None]:
             yield None if match is None else match.span()
     if len(text) < _ALWAYS and _HINT.search(text) is None:
         return
-    for pattern in (_NAMED, _BEFORE, _ASKED, _SEED, _DIGITS_ONLY) if _may_have_one(text) else ():
-        for match in Scan(pattern, text):
+    for pattern, is_there in (
+        *((one, _has_code(text)) for one in (_NAMED, _BEFORE, _DIGITS_ONLY, _USE)),
+        (_ASKED, "\n" in text),
+        (_SEED, text.count(" ") >= _FEWEST_BLANKS or text.count("\n") >= _FEWEST_BLANKS),
+    ):
+        for match in Scan(pattern, text) if is_there else ():
             is_one = match is not None and (pattern is not _NAMED or _POSTAL_PIN.match(match[0]) is None)
             yield match.span("value") if match is not None and is_one else None
-    yield from _sent(text)
+    yield from _sent(text) if _has_code(text) else ()
     for match in Scan(_LIST, text):
         if match is not None:
             yield from (one.span() for one in _ONE.finditer(text, *match.span("values")))
@@ -204,8 +219,9 @@ def _sent(text: str) -> Iterator[tuple[int, int] | None]:
             yield match.span("value") if any(map(_SENDERS.search, near)) else None
 
 
-def _may_have_one(text: str) -> bool:
-    return len(text) >= _ALWAYS or any(map(str.isdigit, text)) or text.count(" ") >= 11
+def _has_code(text: str) -> bool:
+    """False where no digits are near each other, and none beside a letter."""
+    return len(text) >= _ALWAYS or _DIGITS_NEAR.search(text) is not None
 
 
 def is_named_code(label: str, value: str) -> bool:

@@ -12,6 +12,7 @@ from thriftgate.privacy.recognizers.credential_words import (
     FEWEST_CHANGES,
     KEYWORD,
     PASSWORD_WORD,
+    PLACEHOLDER,
     SCRIPT_WORD,
     SUFFIX,
     WORLD_WORD,
@@ -52,7 +53,10 @@ _SCRIPT = re.compile(
     rf"(?:{SCRIPT_WORD})[^\x00-\x7f\n]{{0,16}}[ :=]{{0,3}}[\"'\u300c\u300e]?(?P<value>[!-~]{{6,128}}?)(?=[,.]?(?:"
     rf"[^!-~]|\Z)|[,.](?![!-~]))"
 )
-_SPOKEN = re.compile(rf"(?i)(?<![^\W_])(?:{PASSWORD_WORD}|(?:log(?:ged|ging)?|sign(?:ed|ing)?) ?in with)")
+_SPOKEN = re.compile(
+    rf"(?i)(?<![^\W_])(?:{PASSWORD_WORD}|(?:log(?:ged|ging)?|sign(?:ed|ing)?) ?in with"
+    r"|(?:logge|melde) mich mit|me connecte avec)"
+)
 _LIST = re.compile(
     rf"(?i)(?:{PASSWORD_WORD}|log-?ins?|cred(?:ential)?s|zugangs?daten|contraseñas"
     rf"|mots de passe)[^\n:]{{0,20}}:[ \t]{{0,4}}\r?\n"
@@ -65,12 +69,15 @@ _CUE = re.compile(
     r"(?i)\b(?:typ(?:ed?|ing)|enter(?:ed)?|us(?:e[ds]?|ing)|tr(?:y|ied)|put|cho(?:o?se)|pick(?:ed)?|gave|like|reset|chang(?:ed?|ing)|set|eingegeben"
     r"|verwende|benutze|nutze|nehme|probier\w{0,3}|versuch\w{0,3}|tippe|utilise|tapé|mis|essayé|saisi|uso|usado|puse|prob[éo]|escribí|puesto"
     r"|messo|provato|inserito|gebruik|probeer\w{0,3}|usei|tentei|coloquei|skrev|använder|bruger|brukte|in with"
+    r"|mich mit|connecte avec"
+    r"|old|new|altes?|neues?|ancien|nouveau|viej[ao]|nuev[ao]|vecchia|nuova|oude?|nieuwe?|antiga|nova"
     r"|it['\u2019]?s|evtl\.?|maybe|perhaps|vielleicht|peut-être|quizás|forse"
     r"|(?:neue?s?|new one|nouveau|nueva|nuova|nova|other|andere?s?|old one|alte?s?) (?:is|was|ist|war|est|es|era|è|é))"
     r"(?: (?:it|them|es|le|la|lo|het))?(?: (?:from|von|de|da|van|fra|från) [^\s]{1,40})?(?: (?:it|them|back|to|till?"
     r"|as|in|with|auf|zu|en|a|por|immer|toujours|siempre|sempre|altijd)){0,3}[ :(]{1,2}[\"'\u201e\u00ab]?\Z"
 )
-_ASSIGNMENT = re.compile(r"[A-Za-z_][\w. -]{0,40}[=:]|.{0,80};[A-Za-z ]{2,24}=")
+_ASSIGNMENT = re.compile(r"(?:[a-z_]{3,24}|[A-Z_]{3,24}|[A-Z][a-z]{2,16})[=:]|.{0,80};[A-Za-z ]{2,24}=")
+_QUOTES = frozenset("\"'`\u00ab\u00bb\u201e\u201c\u201d")
 _CUE_REACH = 80
 _NAMES_ANOTHER = re.compile(
     r"(?i)(?:user(?:[ _-]?name)?|log-?in|account|konto|benutzer(?:name)?|usuario|utente|utilisateur|compte|gebruiker"
@@ -171,11 +178,13 @@ def _spoken_of(text: str) -> Iterator[tuple[int, int] | None]:
         for token in _TOKEN.finditer(text, first, last):
             place = _without_end(text, *token.span())
             value = text[slice(*place)].strip("()[]{}<>,;")
-            if _ASSIGNMENT.match(value):
+            if _ASSIGNMENT.match(value) or PLACEHOLDER.match(token[0]):
                 continue
             start = text.find(value, place[0]) if value else place[0]
             cue = text[max(0, start - _CUE_REACH) : start]
-            is_one = is_strong(value) or (_CUE.search(cue) is not None and is_password(value))
+            is_quoted = text[max(0, start - 1) : start] in _QUOTES and text[start + len(value) :][:1] in _QUOTES
+            is_told = is_quoted or _CUE.search(cue) is not None
+            is_one = is_strong(value) or (is_told and is_password(value))
             if (
                 is_one
                 and (token.end() < last or last == len(text) or text[last] == "\n")

@@ -40,7 +40,9 @@ _THINGS = (
     " pixel ultra"
     " thinkpad airbus boeing playstation xbox windows info warn warning error debug trace fatal notice"
     " floor floors etage stock étage piso piano verdieping andar verse vers verso psalm req sqlstate ryzen geforce"
-    " stop stops halt haltestelle arrêt parada fermata halte paragem numbers zahlen dsgvo bgb stgb gdpr main object"
+    " reihe saal büro office ufficio oficina bureau kantoor escritório pin pins gpio gen generation mark eurojackpot"
+    " euromillions stop stops halt haltestelle arrêt parada fermata halte paragem numbers zahlen dsgvo bgb stgb gdpr"
+    " main object"
     " cxx dxx and und for für per from the with lat lon lng port pid uid http https point dpi visitors users"
     " completion prompt tokens"
     " chmod umask cvss cve cwe npm node pip driver sku units items lines"
@@ -65,13 +67,17 @@ _STREET = re.compile(
     r"|piazza|corso|largo|strada|laan|straat|plein|gracht|kade|rua|travessa|praça|estrada|gatan|vägen|vej|vei|gate|katu|tie|utca|ulica|ul"
     r"|stra(?:ß|ss)e|apt|suite|flat|unit|box|c/)\.?(?![^\W\d_])"
 )
-_CODE = re.compile(r"[A-Z]{3}")
+_CODE = re.compile(r"[A-Z]{3,4}")
+_MODEL = re.compile(r"(?<![^\W_])[A-Z][A-Za-z]{0,3}\d\w{0,6}")
+_HOUSE = re.compile(r"(?<![\w.])\d{1,6}[a-z]?(?!\w)")
+"""A camera has a letter before its number, a house behind it."""
 _ACRONYM = re.compile(r"[A-Z]{2,5}[ -]\d{1,10}\Z")
 _AND_ACRONYM = re.compile(r"\d{1,4} [A-Z]{4,6}\Z")
 _LONG_NUMBER = re.compile(r"[^\W\d_]+\.? \d{6,}\Z")
 _SAME = re.compile(r"(.)\1+\Z")
 _CALLED_CODE = re.compile(
-    r"(?i)(?<![^\W_])(?:bic|swift(?:[ -]?code)?|pnr|iata|icao|buchungscode|booking(?: code| reference)?)\W{0,3}(?:is "
+    r"(?i)(?<![^\W_])(?:bic|swift(?:[ -]?code)?|pnr|iata|icao|buchungscode|booking(?: code| reference)?|(?:code "
+    r"|rabatt-?|gutschein-?)?(?:promo|coupon|voucher|discount|code)(?:[ -]?code)?)\W{0,3}(?:is "
     r"|ist )?\Z"
 )
 _TECHNICAL = frozenset({
@@ -88,16 +94,15 @@ def names_of_places(text: str, start: int, end: int) -> list[str]:
     if _ACRONYM.match(text, start, end) or _AND_ACRONYM.match(text, start, end) or _LONG_NUMBER.match(text, start, end):
         return []
     words = _LETTERS.findall(text, start, end)
-    if text[start:end].islower() and not _STREET.search(text, start, end):
-        return []
     if _THING_BEFORE.search(text, max(0, start - 24), start) and text[start:end].islower():
+        return []
+    has_street = _STREET.search(text, start, end) is not None
+    if not has_street and _MODEL.search(text, start, end) and _HOUSE.search(text, start, end) is None:
         return []
     return [
         word
         for word in words
-        if word.lower() not in NUMBERED
-        and not _SAME.match(word.lower())
-        and (len(words) > 1 or not _CODE.fullmatch(word))
+        if word.lower() not in NUMBERED and not _SAME.match(word.lower()) and (has_street or not _CODE.fullmatch(word))
     ]
 
 

@@ -23,7 +23,7 @@ from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.closed_class import CLOSED_CLASS
 from thriftgate.stores.rampart.ordinary import are_ordinary, without_ordinary_words
-from thriftgate.stores.rampart.spans import PERSON, ScoredWord, relies_on_capitals, writes_capitals
+from thriftgate.stores.rampart.spans import PERSON, ScoredWord, is_nobody, relies_on_capitals, writes_capitals
 from thriftgate.stores.rampart.surnames import is_surname, is_surname_in_lower_case
 
 LEAST = 320
@@ -140,7 +140,7 @@ def second_look_steps(
         if name in answers:
             first, last, score = answers[name]
             first, last = without_ordinary_words(text, start + first, start + last)
-            if first < last:
+            if first < last and not is_nobody(text, first, last):
                 yield TextSpan(first, last, PERSON, score, "rampart")
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from thriftgate.privacy.recognizers.credential_words import PASSWORD_WORD
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.numbered import is_called_code, names_of_places
@@ -71,8 +72,10 @@ _LONGEST_WORD = 24
 _NO_NAME_BEFORE = re.compile(r"://\Z|\w\.\Z")
 _COLOUR = re.compile(r"#(?=\d*[A-Fa-f])[0-9A-Fa-f]{3,8}\b")
 _NUMBERED = re.compile(r"[A-Z]{2,}-?\d")
-_IN_CODE = re.compile(r"[a-z]{2,}[A-Z]\w*\Z")
-_SHORT_CAPITALS = re.compile(r"[^\W\d_A-Z]{2,} [A-Z]{2,4}\Z")
+_IN_CODE = re.compile(r"\A[a-z]{2,}[A-Z]\w*\Z")
+_SHORT_CAPITALS = re.compile(r"\A(?:[^\W\d_A-Z]{2,} [A-Z]{2,4}|[A-Z]{3} [^\W\d_A-Z]{3,})\Z")
+_CREDENTIAL = re.compile(rf"(?i)(?<![^\W_])(?:{PASSWORD_WORD})(?![^\W_])")
+_NOBODY = (_IN_CODE, _SHORT_CAPITALS, _CREDENTIAL)
 _MAX_GLUE = 32
 _WORDS_AT_ONCE = 5_000
 """Words that are gone through before a pause."""
@@ -115,20 +118,26 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
             continue
         start, end = without_ordinary_words(text, start, end)
         value = text[start:end]
-        if value.lower() in _PAYMENT_WORDS and not value.istitle():
+        if not value.istitle() and not _PAYMENT_WORDS.isdisjoint(value.lower().split()):
             continue
         if value.islower() and (
             text[end : end + 1] in ("(", "-") or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)
         ):
             continue  # a function, a server, the ending of a file's name
-        if _NUMBERED.search(text, start, end + 1) or is_called_code(text, start, value):
-            continue  # a gene, a model of a car, a bank
-        if _IN_CODE.match(value) or _SHORT_CAPITALS.match(value) or text[end : end + 2] in ('":', "':"):
-            continue  # a variable, a key; "keine TAN"
+        if is_nobody(text, start, end):
+            continue
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
             yield TextSpan(start, end, PERSON, score, "rampart")
+
+
+def is_nobody(text: str, start: int, end: int) -> bool:
+    """True for a gene, a model of a car, a bank, a variable, a key in a program, and for "keine TAN"."""
+    value = text[start:end]
+    if _NUMBERED.search(text, start, end + 1) or is_called_code(text, start, value):
+        return True
+    return text[end : end + 2] in ('":', "':") or any(one.search(value) for one in _NOBODY)
 
 
 def _capitals_of(text: str) -> Generator[TextSpan, None, tuple[bool, bool]]:
