@@ -19,7 +19,7 @@ from thriftgate.privacy.recognizers.credential_words import (
 from thriftgate.privacy.scanning import Scan
 
 _CALLED = re.compile(
-    r"(?i)\b(?:\w{0,30}(?:credentials?|basic_?auth)|log_?in|sign_?in|authenticate|auth ?= ?)\("
+    r"(?i)\b(?:\w{0,30}(?:credentials?|basic_?auth)|wifi\.begin|log_?in|sign_?in|authenticate|auth ?= ?)\("
     r"[\"'][^\"'\n]{1,64}[\"'],\s{0,4}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
 )
 """A user and a password as arguments."""
@@ -42,7 +42,8 @@ _SET = re.compile(
 )
 """As commands that configure take it (`aws configure set`), and C."""
 _WIRELESS = re.compile(
-    r"(?i)\b(?:ssid|wi-?fi|wlan)\b[^\n]{0,48}?\b(?:key|code|psk|clave|clé|chiave|sleutel|chave|schl(?:ü|ue)ssel)"
+    r"(?i)\b(?:(?:ssid|wi-?fi|wlan)\b[^\n]{0,48}?\b(?:key|code|psk|clave|clé|chiave|sleutel|chave|schl(?:ü|ue)ssel)"
+    r"|(?:code|clé|clave|chiave|código|codice) (?:du |de la |del |da )?(?:wi-?fi|wlan))"
     r"[ :=]{1,3}[\"']?(?P<value>[^\s\"']{8,63})"
 )
 _WORKS_WITH = re.compile(
@@ -68,7 +69,7 @@ _STORED = re.compile(
 )
 """As stores of secrets take one."""
 _CONNECTED = re.compile(
-    r"(?i)\b(?:\w{0,30}connect(?:ion)?|pdo|mysqli)\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
+    r"(?i)\b(?:\w{0,30}connect(?:ion)?|pdo|mysqli|log_?in|sign_?(?:in|up)|authenticate|register)\((?:[^(),\n]{1,80},\s{0,4}){1,2}[\"'](?P<value>[^\s\"']{6,512})[\"']\s{0,4}[,)]"
 )
 _SURE = re.compile(r"-pass(?:in|out|word)? pass:|ssh-keygen|7z|openssl")
 _PIPED = re.compile(
@@ -117,7 +118,7 @@ _COMMANDS = {
     ),
     _PIPED: ("|",),
     _STORED: (" -", "<<<"),
-    _CONNECTED: ("onnect", "PDO(", "mysqli("),
+    _CONNECTED: ("onnect", "PDO(", "mysqli(", "og", "ign", "uth", "egister"),
     _LINES: ("",),
     _PATHS: ("/",),
     _CRYPTO: ("(", "ecure"),

@@ -63,6 +63,10 @@ _COMPARED = re.compile(
     r"\b(?P<name>[\w.]{2,60})\)?(?:\.(?:not\.)?[a-zA-Z]{2,20}\(|, ?)[\"'`](?P<value>[^\s\"'`]{4,512})[\"'`]\)"
 )
 """`expect(password).toBe("…")`, `strcmp(password, "…")`."""
+_EXPECTED = re.compile(
+    r"\bassert\w{0,20}\(\s?[\"'`](?P<value>[^\s\"'`]{4,512})[\"'`],\s?(?:[\w]{1,40}\.){0,4}(?P<name>\w{2,60})"
+)
+"""What a test expects stands in front of what it asks."""
 _VALUE_FIRST = re.compile(
     r"(?i)<input\b[^<>]{0,200}?\bvalue=\"(?P<value>[^\"<>\s]{4,512})\"[^<>]{0,200}?\bname=\"(?P<name>[\w. -]{2,60})\""
 )
@@ -82,7 +86,7 @@ _TABLES = {
     _NAME_AND_VALUE: "alue", _VALUE_AND_NAME: "alue", _VARIABLE: "variable",
     _ATTRIBUTES: '="', _ARGUMENTS: "", _SETTER: "(", _ELEMENTS: "</",
     _PART: 'name="', _SERIALIZED: "", _REFUSED: "input_value", _PATCH: '"path"', _IN_PIPES: "|", _LISTED: "(",
-    _COMPARED: "(", _VALUE_FIRST: "<input", _INNER: '="',
+    _COMPARED: "(", _EXPECTED: "assert", _VALUE_FIRST: "<input", _INNER: '="',
 }  # fmt: skip
 """With what stands in all that each of them matches."""
 _STATED = re.compile(

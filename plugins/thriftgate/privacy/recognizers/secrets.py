@@ -99,6 +99,7 @@ _LETTERS = re.compile(r"[^\W\d_]")
 
 _PASSWORD_SORT = re.compile(rf"(?i)type: ?(?:{PASSWORD_WORD})\Z")
 """`{"type": "password", "value": "…"}`"""
+_KEY_SIGN = re.compile(r"(?<![\w-])key[=:] ?[\"']?\Z")
 _CAMEL_KEY = re.compile(
     rf"(?<![A-Za-z0-9_])(?!{_NO_CREDENTIALS}Key)[A-Za-z][a-z]{{1,20}}[A-Z]?[a-z]{{0,12}}Key(?![a-z])"
 )
@@ -272,7 +273,8 @@ class SecretRecognizer:
             if _is_public(value, before):
                 scan.at = _end_of_block(context.text, match)
                 continue
-            named = _is_called_secret(context, match.start(), before) or _WORDS.search(said)
+            is_key = _KEY_SIGN.search(before) is not None and changes(value) >= FEWEST_CHANGES and len(value) >= 32
+            named = is_key or _is_called_secret(context, match.start(), before) or _WORDS.search(said)
             is_field = context.text[match.start() - 1 : match.start()] == "="
             bare = value[prefix.end() :] if (prefix := _PREFIX.match(value)) else value
             if (named and entropy(value) >= 3) or (

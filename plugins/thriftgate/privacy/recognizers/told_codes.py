@@ -34,7 +34,8 @@ WORD = (
     r"|(?:vahvistus|turva|tunnus|ovi|palautus|pin-?)(?:koodi|luku)\w{0,3}"
     r"|(?:ellenőrző|megerősítő|biztonsági|belépési) ?kód\w{0,3}|(?:ověřovací|bezpečnostní|potvrzovací"
     r"|přístupový) kód\w{0,2}"
-    r"|kod (?:weryfikacyjny|bezpieczeństwa|dostępu|potwierdzający|sms|jednorazowy|pin)|(?:doğrulama|onay|güvenlik"
+    r"|kod (?:weryfikacyjny|bezpieczeństwa|dostępu|potwierdzający|sms|jednorazowy|pin|logowania)|(?:doğrulama|onay"
+    r"|güvenlik"
     r"|giriş) kodu\w{0,3}"
     r"|codul? (?:de )?(?:verificare|securitate|confirmare|acces)"
     r"|код\w{0,2} (?:подтверждения|доступа|безопасности|из смс|активации|восстановления)|п[ию]н-?код\w{0,2}"
@@ -75,7 +76,7 @@ _NAMED = re.compile(
 _LIST = re.compile(
     rf"(?i)(?:recovery|backup|scratch|rescue|emergency|notfall|wiederherstellungs|r[ée]cup[ée]ration|recupera\w{{2,4}}|recupero|herstel|secours)[^\n\d]{{0,24}}?"
     rf"[ :=\[\"'(\n-]{{1,6}}(?P<values>(?:(?:\d{{1,2}}[.)] )?[\"'`*-]{{0,2}}(?-i:{_DIGITS}"
-    rf"|{_GROUPS})[\"'`*]{{0,2}}(?:,? ?(?:and|und|et|y|e|en|or)? ?|,?\s{{1,4}})){{2,20}})"
+    rf"|{_GROUPS})(?!\w)[\"'`*]{{0,2}}(?:,? ?(?:and|und|et|y|e|en|or)? ?|,?\s{{1,4}})){{2,20}})"
 )
 _ONE = re.compile(rf"(?-i:{_DIGITS}|{_GROUPS})(?!\w)")
 _BEFORE = re.compile(
@@ -111,6 +112,11 @@ _SENDERS = re.compile(
     r"|handy|móvil|cellulare|teléfono|téléphone|telefoon|abgelaufen|anmeld\w{0,3}|einlogg\w{0,3}|reçu|recib\w{1,3}|ricevut\w|ontvangen|receb\w{1,3})\b"
 )
 _NEAR = 60
+_WHOSE = re.compile(
+    r"(?i:\b(?:my|mein|mon|mi|mio|mijn|meu|min) (?:code|kode|kod|código|codice)\b)[^\d\n]{0,16}\d{4,8}\Z"
+    r"|[A-Z][A-Za-z]{2,20}[ -][Cc]ode: ?(?:\d{6}|\d{3}[ -]\d{3})\Z"
+)
+"""Somebody's own, or of a company that sent it."""
 _ASKED = re.compile(
     rf"(?i)(?:{WORD}|\bcode\b)[^\n]{{0,48}}[?.:!]?\n[^\n\d]{{0,24}}(?P<value>{_DIGITS})[.!]?[ \t]{{0,4}}(?=\n|\Z)"
 )
@@ -138,8 +144,8 @@ _PASSPHRASE = re.compile(
     r"(?P<value>(?-i:[a-z]{3,12}(?:[ -][a-z]{3,12}){2,7}))(?=[\"'`\u201d\u201c.,;!]{0,2}\s{0,2}(?:\n|\Z|[A-Z]))"
 )
 _DIGITS_ONLY = re.compile(
-    rf"(?i)(?:{PASSWORD_WORD}){SUFFIX}(?: (?!is\b|was\b)[^\W\d_]{{1,12}}){{0,4}}?(?: (?:{_IS}):?"
-    rf"| ?[:=]) [\"'\u201e\u00ab]?(?P<value>\d{{4,12}}){_END}"
+    rf"(?i)(?:{PASSWORD_WORD}){SUFFIX}(?: (?!is\b|was\b)[^\W\d_]{{1,12}}){{0,5}}?(?: (?:{_IS}):?"
+    rf"| ?[:=]) [\"'\u201e\u00ab]?(?P<value>\d{{4,20}}){_END}"
 )
 _QUOTED = re.compile(
     r"(?i)(?:pass(?:word|wort|phrase)|kennwort|mot de passe|contraseña|senha|wachtwoord|lösenord)[^\n\"]{0,16}\""
@@ -170,7 +176,7 @@ _HINT = re.compile(
 
 _ALWAYS = 50_000
 """Longer texts are not asked first whether they have any word: they do, and asking is one long step."""
-_LABEL = re.compile(rf"(?i)[\w. -]{{0,40}}?{WORD}[\w. -]{{0,16}}")
+_LABEL = re.compile(rf"(?i)[\w. -]{{0,40}}?{WORD}[\w. ?-]{{0,16}}")
 _LABEL_OF_WORDS = re.compile(rf"(?i){_PHRASE}")
 _WORDS = re.compile(r"[a-z]{3,8}(?: [a-z]{3,8}){11,23}")
 _VALUE = re.compile(rf"(?:{_DIGITS}|{_GROUPS})")
@@ -216,7 +222,8 @@ def _sent(text: str) -> Iterator[tuple[int, int] | None]:
                 yield None
                 continue
             near = text[max(0, match.start() - _NEAR) : match.end()], text[match.end() : match.end() + _NEAR]
-            yield match.span("value") if any(map(_SENDERS.search, near)) else None
+            is_sent = any(map(_SENDERS.search, near)) or _WHOSE.search(near[0], 0, len(near[0])) is not None
+            yield match.span("value") if is_sent else None
 
 
 def _has_code(text: str) -> bool:

@@ -46,7 +46,7 @@ _TOLD = re.compile(
 _WORLD = re.compile(
     rf"(?i)(?:{WORLD_WORD})[\"'`*\])]{{0,3}}(?P<gap>{_FILL}{{0,3}}?(?: (?:är|er|on|je|jest|este|to"
     rf"|[\u2013\u2014-]))?:?) {{1,3}}"
-    rf"[{_OPENING}]{{0,2}}(?P<value>[^\s\"'`\u00ab\u00bb\u201c\u201d]{{6,512}})"
+    rf"[{_OPENING}]{{0,2}}(?=[^\s]{{0,63}}[\d!@#$%^&*+=?_|~])(?P<value>[^\s\"'`\u00ab\u00bb\u201c\u201d]{{6,512}})"
 )
 """In languages that have no word of their own between, or another."""
 _SCRIPT = re.compile(

@@ -41,7 +41,9 @@ _THINGS = (
     " thinkpad airbus boeing playstation xbox windows info warn warning error debug trace fatal notice"
     " floor floors etage stock étage piso piano verdieping andar verse vers verso psalm req sqlstate ryzen geforce"
     " reihe saal büro office ufficio oficina bureau kantoor escritório pin pins gpio gen generation mark eurojackpot"
-    " euromillions stop stops halt haltestelle arrêt parada fermata halte paragem numbers zahlen dsgvo bgb stgb gdpr"
+    " euromillions art abs colour color farbe couleur kleur colore cor takes seconds minutes hours days sekunden"
+    " minuten stunden tage secondes heures jours segundos minutos horas días secondi minuti ore giorni stop stops"
+    " halt haltestelle arrêt parada fermata halte paragem numbers zahlen dsgvo bgb stgb gdpr"
     " main object"
     " cxx dxx and und for für per from the with lat lon lng port pid uid http https point dpi visitors users"
     " completion prompt tokens"
@@ -81,7 +83,7 @@ _CALLED_CODE = re.compile(
     r"|ist )?\Z"
 )
 _TECHNICAL = frozenset({
-    "etag", "jira", "segfault", "stdin", "stdout", "stderr", "localhost", "nginx", "redis", "postgres",
+    "etag", "sha", "md5", "jira", "segfault", "stdin", "stdout", "stderr", "localhost", "nginx", "redis", "postgres",
     "string", "integer", "boolean", "lodash", "axios", "webpack", "kubectl", "heslo", "lösenord", "salasana",
 })  # fmt: skip
 """Words of programs, and for a password, that are nobody."""

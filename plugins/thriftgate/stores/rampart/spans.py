@@ -65,7 +65,7 @@ _POSTAL = re.compile(
     r"(?i:(?<!ip )(?<!mac )(?<!mail )address|adress|\b(?:my|our|his|her|meine?|unsere|mon|notre|mi|mio|nostro|mijn"
     r"|meu|minha|o meu) "
     r"(?:zip|post|plz|code postal|c[óo]digo|codice|cap\b|cep\b)"
-    r"|anschrift|direcci[óo]n|indirizzo|endere[çc]o|morada|domicilio|live|wohn|street|stra(?:ß|ss)e|house|hausnummer)"
+    r"|anschrift|direcci[óo]n|indirizzo|endere[çc]o|morada|domicilio|live|wohn(?!ung)|street|stra(?:ß|ss)e|house|hausnummer)"
 )
 _POSTAL_WINDOW = 32
 _LONGEST_WORD = 24
@@ -73,9 +73,10 @@ _NO_NAME_BEFORE = re.compile(r"://\Z|\w\.\Z")
 _COLOUR = re.compile(r"#(?=\d*[A-Fa-f])[0-9A-Fa-f]{3,8}\b")
 _NUMBERED = re.compile(r"[A-Z]{2,}-?\d")
 _IN_CODE = re.compile(r"\A[a-z]{2,}[A-Z]\w*\Z")
+_FORMULA = re.compile(r"\A(?=.{3,5}\Z)(?=[A-Za-z]*[a-z])(?:[A-Z][a-z]?){2,4}(?<=[A-Z])\Z")
 _SHORT_CAPITALS = re.compile(r"\A(?:[^\W\d_A-Z]{2,} [A-Z]{2,4}|[A-Z]{3} [^\W\d_A-Z]{3,})\Z")
 _CREDENTIAL = re.compile(rf"(?i)(?<![^\W_])(?:{PASSWORD_WORD})(?![^\W_])")
-_NOBODY = (_IN_CODE, _SHORT_CAPITALS, _CREDENTIAL)
+_NOBODY = (_IN_CODE, _FORMULA, _SHORT_CAPITALS, _CREDENTIAL)
 _MAX_GLUE = 32
 _WORDS_AT_ONCE = 5_000
 """Words that are gone through before a pause."""
