@@ -107,7 +107,6 @@ _SHAPED_LIKE_THEM = _NUMBERS | {"PERSON", "ADDRESS"}
 _CERTAIN = 0.9
 """From this score on a number is what its recognizer says: it was named, or has a form of its own."""
 _NUMBER_IN_IT = re.compile(r"\d{3}")
-"""`JIRA OZO-6546` is nobody."""
 _MOST = 2_000
 """Matches between two pauses: they are put down and no more."""
 _Places = tuple[list[int], list[int]]
@@ -132,8 +131,8 @@ def sifted(text: str, spans: Sequence[TextSpan]) -> Iterator[TextSpan]:
     def is_other(span: TextSpan) -> bool:
         if span.entity_type not in _SHAPED_LIKE_THEM:
             return False
-        if span.entity_type == "PERSON" and _NUMBER_IN_IT.search(text, span.start, span.end):
-            return text[span.start : span.end].isupper()
+        if span.entity_type == "PERSON" and _is_numbered(text, span, whole):
+            return True
         if span.entity_type in ("PERSON", "ADDRESS") and _begins_inside(span, whole):
             return True
         is_doubtful = span.score < _CERTAIN or span.entity_type not in _NUMBERS
@@ -174,6 +173,15 @@ def _begins_inside(span: TextSpan, places: _Places) -> bool:
     starts, ends = places
     place = bisect_right(starts, span.start) - 1
     return place >= 0 and starts[place] < span.start < ends[place]
+
+
+def _is_numbered(text: str, span: TextSpan, places: _Places) -> bool:
+    """True for capitals with a number ("JIRA OZO-6546"), and for what has something else in it ("sha256 038a7d…")."""
+    if _NUMBER_IN_IT.search(text, span.start, span.end) and text[span.start : span.end].isupper():
+        return True
+    starts, ends = places
+    place = bisect_left(starts, span.start)
+    return place < len(starts) and ends[place] <= span.end
 
 
 def _is_inside(span: TextSpan, places: _Places) -> bool:
