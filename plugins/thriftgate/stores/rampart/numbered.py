@@ -83,8 +83,9 @@ _CALLED_CODE = re.compile(
     r"|ist )?\Z"
 )
 _TECHNICAL = frozenset({
-    "etag", "sha", "md5", "jira", "segfault", "stdin", "stdout", "stderr", "localhost", "nginx", "redis", "postgres",
-    "string", "integer", "boolean", "lodash", "axios", "webpack", "kubectl", "heslo", "lösenord", "salasana",
+    "etag", "sha", "sha1", "sha256", "sha512", "md5", "jira", "segfault", "stdin", "stdout", "stderr",
+    "localhost", "nginx", "redis", "postgres", "string", "integer", "boolean", "lodash", "axios", "webpack",
+    "kubectl", "heslo", "lösenord", "salasana",
 })  # fmt: skip
 """Words of programs, and for a password, that are nobody."""
 _THING_BEFORE = re.compile(rf"(?i)(?<![^\W_])(?:{'|'.join(_THINGS.split())}) \Z")
