@@ -129,6 +129,10 @@ _ACCESS = re.compile(
     r"(?i)(?<![^\W_])(?:router|admin|root|log-?in|log in|ssh|ftp|vpn|account|cred(?:ential)?s?|zugang|konto|user|test"
     r"|demo|netflix)(?![^\W_])"
 )
+_CHANGE = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
+_FEWEST_CHANGES = 4
+"""Between letters and digits; `how-to-rotate-your-keys-in-2024` has none."""
+_SETTING = re.compile(r"[A-Za-z]\w{0,30}=[A-Za-z]{2,30}\Z")
 _FETCHES = re.compile(r"\b(?:curl|wget|httpie|https?|xh)\b")
 
 
@@ -161,6 +165,7 @@ def _without_a_word(text: str, match: re.Match[str]) -> tuple[int, int, float] |
     group = match.lastgroup or "value"
     value, start = match[group].rstrip(".,;)"), match.start(group)
     is_one = is_strong(value) and (group != "bare" or _is_access(text, match, value)) and not PLACEHOLDER.match(value)
+    is_one = is_one and _SETTING.match(value) is None
     return (start, start + len(value), 0.7) if is_one else None
 
 
@@ -173,6 +178,8 @@ def _of_program(text: str, match: re.Match[str]) -> tuple[int, int, float] | Non
     is_sure = match.re is _WORKS_WITH and _SURE.search(match[0]) is not None
     is_one = is_value(value, is_prose=False) if is_sure else is_named(value, is_prose=True)
     is_one = is_one and not (PLACEHOLDER.match(value) or TECHNICAL.match(value))
+    if match.re is _PATHS and len(_CHANGE.findall(value)) < _FEWEST_CHANGES:
+        return None
     return (start, start + len(value), 0.8) if is_one else None
 
 
