@@ -44,7 +44,7 @@ _THINGS = (
     " euromillions art abs colour color farbe couleur kleur colore cor takes seconds minutes hours days sekunden"
     " minuten stunden tage secondes heures jours segundos minutos horas días secondi minuti ore giorni stop stops"
     " halt haltestelle arrêt parada fermata halte paragem numbers zahlen dsgvo bgb stgb gdpr"
-    " main object"
+    " object"
     " cxx dxx and und for für per from the with lat lon lng port pid uid http https point dpi visitors users"
     " completion prompt tokens"
     " chmod umask cvss cve cwe npm node pip driver sku units items lines"
@@ -64,10 +64,11 @@ NUMBERED = frozenset(f"{_THINGS} {_DAYS}".split())
 """In lower case."""
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
 _STREET = re.compile(
-    r"(?:str|street|st|road|rd|avenue|av|ave|lane|ln|drive|dr|court|ct|square|sq|way|close|crescent|terrace|place|pl|boulevard|blvd|highway"
-    r"|hwy|gasse|weg|allee|platz|ufer|damm|ring|rue|chemin|allée|quai|impasse|route|calle|avenida|avda|plaza|paseo|carrer|camino|via|viale"
-    r"|piazza|corso|largo|strada|laan|straat|plein|gracht|kade|rua|travessa|praça|estrada|gatan|vägen|vej|vei|gate|katu|tie|utca|ulica|ul"
-    r"|stra(?:ß|ss)e|apt|suite|flat|unit|box|c/)\.?(?![^\W\d_])"
+    r"(?i)(?:(?<![^\W\d_])(?:st|road|rd|av|ave|lane|ln|drive|dr|court|ct|square|sq|way|close|crescent|terrace|place|pl|blvd"
+    r"|hwy|ring|rue|chemin|quai|impasse|route|calle|avda|plaza|paseo|carrer|camino|via|viale|piazza|corso|largo|strada"
+    r"|rua|travessa|praça|estrada|tie|utca|ul|ulica|apt|suite|flat|unit|box)"
+    r"|street|avenue|avenida|boulevard|highway|str|stra(?:ß|ss)e|gasse|weg|allee|allée|ufer|damm|laan|straat|plein|gracht|kade|gatan"
+    r"|vägen|vej|vei|katu)\.?(?![^\W\d_])"
 )
 _CODE = re.compile(r"[A-Z]{3,4}")
 _MODEL = re.compile(r"(?<![^\W_])[A-Z][A-Za-z]{0,3}\d\w{0,6}")
@@ -99,13 +100,14 @@ def names_of_places(text: str, start: int, end: int) -> list[str]:
     words = _LETTERS.findall(text, start, end)
     if _THING_BEFORE.search(text, max(0, start - 24), start) and text[start:end].islower():
         return []
-    has_street = _STREET.search(text, start, end) is not None
-    if not has_street and _MODEL.search(text, start, end) and _HOUSE.search(text, start, end) is None:
+    if _STREET.search(text, start, end) is not None and _HOUSE.search(text, start, end) is not None:
+        return words  # of "12 Main St", "5 Hall Road" too
+    if _MODEL.search(text, start, end) and _HOUSE.search(text, start, end) is None:
         return []
     return [
         word
         for word in words
-        if word.lower() not in NUMBERED and not _SAME.match(word.lower()) and (has_street or not _CODE.fullmatch(word))
+        if word.lower() not in NUMBERED and not _SAME.match(word.lower()) and not _CODE.fullmatch(word)
     ]
 
 

@@ -119,7 +119,7 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
             continue
         start, end = without_ordinary_words(text, start, end)
         value = text[start:end]
-        if not value.istitle() and not _PAYMENT_WORDS.isdisjoint(value.lower().split()):
+        if not _PAYMENT_WORDS.isdisjoint(value.lower().split()) and not any(map(str.istitle, value.split())):
             continue
         if value.islower() and (
             text[end : end + 1] in ("(", "-") or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)

@@ -51,6 +51,33 @@ def test_a_word_of_payments_is_nobody_unless_it_is_written_as_a_name() -> None:
     assert found("ask Taylor SWIFT today", NOTHING, PERSON, PERSON, NOTHING) == [("PERSON", "Taylor SWIFT")]
 
 
+def test_a_label_with_a_number_and_a_code_are_no_address() -> None:
+    for text in (
+        "Room 125",
+        "Zimmer 481",
+        "PLZ 14321",
+        "LH 532",
+        "WKN 286345",
+        "Gleis 5",
+        "GO62 QME",
+        "Sony A7",
+        "7 DSGVO",
+    ):
+        assert found(text, STREET, STREET) == [], text
+    assert found("Room 125, building C, Tuesday 4 pm", *(STREET,) * 7) == []
+    for street in ("12 MAIN ST", "12 Main St", "5 Hall Road", "12 Room Street"):
+        assert found(street, *(STREET,) * 3) == [("ADDRESS", street)]
+    assert found("Hauptweg 5", STREET, STREET) == [("ADDRESS", "Hauptweg 5")]
+
+
+def test_words_of_programs_and_credentials_are_nobody() -> None:
+    for text in ("segfault", "sha256", "apiKey", "NaOH"):
+        assert found(f"the {text} today", NOTHING, PERSON, NOTHING) == [], text
+    for text in ("keine TAN", "EUR brutto", "SWIFT BTFIESDY", "byta lösenord", "JIRA OZO-6546"):
+        assert found(text, PERSON, PERSON) == [], text
+    assert found("BIC COBADEFF", NOTHING, PERSON) == []
+
+
 def test_words_in_lower_case_around_a_full_name_are_no_part_of_it() -> None:
     everything = (PERSON,) * 5
     assert found("wilt Fokje Bakema morgen terugbellen", *everything) == [("PERSON", "Fokje Bakema")]
@@ -107,7 +134,8 @@ def test_who_lives_there_is_no_part_of_the_address() -> None:
 def test_a_number_is_an_address_only_where_somebody_says_so() -> None:
     assert found("row 53674", STREET, STREET) == []
     assert found("max 4096", NOTHING, STREET) == []
-    assert found("zip 90210", NOTHING, STREET) == [("ADDRESS", "90210")]
+    assert found("zip 90210", NOTHING, STREET) == []
+    assert found("my zip 90210", NOTHING, NOTHING, STREET) == [("ADDRESS", "90210")]
     assert found("in Berlin", NOTHING, PLACE) == [("LOCATION", "Berlin")]
 
 
