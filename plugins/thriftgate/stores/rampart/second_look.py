@@ -139,8 +139,10 @@ def second_look_steps(
     for start, name in places:
         if name in answers:
             first, last, score = answers[name]
+            if is_nobody(text, start + first, start + last):
+                continue
             first, last = without_ordinary_words(text, start + first, start + last)
-            if first < last and not is_nobody(text, first, last):
+            if first < last:
                 yield TextSpan(first, last, PERSON, score, "rampart")
 
 

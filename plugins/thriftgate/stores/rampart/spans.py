@@ -117,6 +117,8 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
         is_doubtful = score < _SMALL_NAME_SEED and (relied_on if value.islower() else capitals)
         if is_doubtful and not _is_written_as_name(text, start, value):
             continue
+        if is_nobody(text, start, end):
+            continue
         start, end = without_ordinary_words(text, start, end)
         value = text[start:end]
         if not _PAYMENT_WORDS.isdisjoint(value.lower().split()) and not any(map(str.istitle, value.split())):
@@ -125,8 +127,6 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
             text[end : end + 1] in ("(", "-") or _NO_NAME_BEFORE.search(text, max(0, start - 3), start)
         ):
             continue  # a function, a server, the ending of a file's name
-        if is_nobody(text, start, end):
-            continue
         if _COMPANY.match(text, end) or (score < _SMALL_NAME_SEED and value.islower() and " " not in value):
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
