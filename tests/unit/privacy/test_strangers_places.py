@@ -200,11 +200,39 @@ def test_a_number_that_is_called_a_pin_is_found_in_json() -> None:
         "numéro client 40249534",
         "ERROR 1325 (42219): Access denied",
         "GET /api/v7/items/6566163 200 771ms",
+        "Mon code client est 482910, je n'arrive pas à me connecter",
+        "My code is 1234 lines long and the login fails",
+        "Alarm code 4402 means low battery",
+        "The recovery rates were 1200, 1300 and 1400 patients",
+        "backups: 20240101, 20240102, 20240103",
+        "Recovery in 2021 2022 2023 was slow",
+        "The booking confirmation code: 7749201",
+        "Confirmation number 482913 for the hotel",
+        "rsync -a Folder1-Backup2 host:/tmp",
+        'app.register(router1, "/api/v2/users")',
+        'signIn(page, "#button1")',
+        'Cipher.getInstance("AES/CBC/PKCS5Padding")',
+        "PASS test_login_v2",
+        "PASS src/app2.test.ts",
         "what is a seed phrase? it is a list of twelve words that opens a wallet and must never be told to anybody",
     ],
 )
 def test_what_only_speaks_of_a_credential_is_left_alone(text: str) -> None:
     assert found(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("password: ab[cd]12!", "ab[cd]12!"),
+        ("DB_PASSWORD=f00[bar]9", "f00[bar]9"),
+        ("Your confirmation code is 482913", "482913"),
+        ("backup codes: 1234, 5678, 9012", "1234"),
+        ("login('bob', '#Secret1')", "#Secret1"),
+    ],
+)
+def test_what_looks_like_something_else_beside_its_word_is_found(text: str, secret: str) -> None:
+    assert ("SECRET", secret) in found(text)
 
 
 @pytest.mark.parametrize(

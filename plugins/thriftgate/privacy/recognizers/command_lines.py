@@ -107,6 +107,21 @@ _CRYPTO = re.compile(
 )
 _SHORT = re.compile(r"(?:(?<!\S)-(?:p|P|pw|k|w|W|a)|<<<) ?[\"']?(?P<value>[^\s\"'-][^\s\"']{7,127})")
 """Options that mean a password in some programs; only what can be nothing else is one."""
+_PAGE_OR_FIELD = re.compile(
+    r"/[a-z0-9_/{}:<>*-]{1,200}\Z|[#.][a-z][a-z-]{0,60}\d{0,2}\Z"
+    r"|[\w.+-]{1,64}@[a-z0-9-]{1,64}(?:\.[a-z0-9-]{1,32}){0,3}\.[a-z]{1,12}\Z"
+)
+"""What else is an argument: a page's address, a field's, somebody's."""
+_TESTED = re.compile(r"test_\w{1,80}\Z|[\w./-]{1,200}\.[a-z]{2,4}\Z")
+"""`PASS test_login_v2`, `PASS src/app.test2.ts`, as programs that test write."""
+_ALGORITHM = re.compile(
+    r"(?i)(?:aes|des|desede|rsa|blowfish|chacha20)/[\w-]{2,12}/[\w-]{2,40}\Z"
+    r"|(?:hmac|pbkdf2|aes|rsa|ecdsa)[\w-]{0,8}(?:sha|md|gcm|cbc|ctr)[\w-]{0,12}\Z"
+)
+_OTHER_OPTION = re.compile(
+    r"(?:^|[\s;&|])(?:mkdir|cp|mv|rsync|scp|ssh|tar|ls|git|npm|npx|pnpm|yarn|cargo|pytest|python3?|java|install|patch)\b[^\n;|&]{0,160}\Z"
+)
+"""Programs to whose `-p`, `-a` or `-w` no password belongs."""
 _COMMANDS = {
     _CALLED: ("(",),
     _SET: ("",),
@@ -166,6 +181,8 @@ def _without_a_word(text: str, match: re.Match[str]) -> tuple[int, int, float] |
     value, start = match[group].rstrip(".,;)"), match.start(group)
     is_one = is_strong(value) and (group != "bare" or _is_access(text, match, value)) and not PLACEHOLDER.match(value)
     is_one = is_one and _SETTING.match(value) is None
+    if match.re is _SHORT and _OTHER_OPTION.search(text, max(0, match.start() - 200), match.start()) is not None:
+        return None
     return (start, start + len(value), 0.7) if is_one else None
 
 
@@ -178,6 +195,10 @@ def _of_program(text: str, match: re.Match[str]) -> tuple[int, int, float] | Non
     is_sure = match.re is _WORKS_WITH and _SURE.search(match[0]) is not None
     is_one = is_value(value, is_prose=False) if is_sure else is_named(value, is_prose=True)
     is_one = is_one and not (PLACEHOLDER.match(value) or TECHNICAL.match(value))
+    if match.re is _CONNECTED and _PAGE_OR_FIELD.match(value):
+        return None
+    if (match.re is _LINES and _TESTED.match(value)) or (match.re is _CRYPTO and _ALGORITHM.match(value)):
+        return None
     if match.re is _PATHS and len(_CHANGE.findall(value)) < _FEWEST_CHANGES:
         return None
     return (start, start + len(value), 0.8) if is_one else None

@@ -93,6 +93,8 @@ _NAME_OF_ONE = re.compile(
     r"_?[A-Za-z]{1,24}(?:[_.][A-Za-z]{1,24}){1,6}\W{0,2}\Z|_[A-Za-z]{2,24}\W{0,2}\Z|[a-z]{2,16}(?:[A-Z][a-z]{1,16}){1,4}\Z"
 )
 """A variable's name, which may be that of a credential."""
+_BEHIND_CLOSED = re.compile(r"[\])][A-Za-z0-9]")
+"""`ab[cd]12!`: no program has that."""
 _CONSTANT = re.compile(r"_?[A-Z]{2,24}(?:_[A-Z]{2,24})+\W{0,2}\Z")
 _CALL_OR_ITEM = re.compile(r"[\[({]?_?[A-Za-z]{1,24}(?:[_.][A-Za-z]{1,24}){0,6}[(\[][\w\[(\"'.{]")
 _INNER_SIGNS, _END_SIGNS = frozenset("!@#$%^&*+=?|~"), "!?*%()[]{}<>:."
@@ -163,7 +165,8 @@ def is_strong(value: str) -> bool:
 
 def is_source(value: str) -> bool:
     """True for a call, an item or a variable that is called a credential, where no quotes stand around."""
-    return _CALL_OR_ITEM.match(value) is not None or _CONSTANT.match(value) is not None or is_variable(value)
+    is_call = _CALL_OR_ITEM.match(value) is not None and _BEHIND_CLOSED.search(value) is None
+    return is_call or _CONSTANT.match(value) is not None or is_variable(value)
 
 
 def is_variable(value: str) -> bool:

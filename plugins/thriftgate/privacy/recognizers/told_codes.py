@@ -61,7 +61,9 @@ _GROUPS = (
 )
 _END = (
     r"(?![A-Za-z0-9_\u00c0-\u024f]|[.,:/-]\d|[ -]?(?:digit|character|char|number|Ziffer|Zeichen|stellig|chiffre|cifr"
-    r"|dígit|minute|second|hour|times|%|€))"
+    r"|dígit|minute|second|hour|times|%|€"
+    r"|lines?\b|Zeilen|lignes|l[ií]neas|righe|regels|words\b|years?\b|Jahre|ans\b|años|anni\b|jaar\b)"
+    r"| (?:means|bedeutet|signifie|significa|betekent)\b)"
 )
 _OPENING = r"[\"'`\u201e\u201c\u300c(\[*]{0,3}"
 _NAMED = re.compile(
@@ -111,6 +113,18 @@ _SENDERS = re.compile(
     r"|door|alarm|gate|unlock|phone"
     r"|handy|móvil|cellulare|teléfono|téléphone|telefoon|abgelaufen|anmeld\w{0,3}|einlogg\w{0,3}|reçu|recib\w{1,3}|ricevut\w|ontvangen|receb\w{1,3})\b"
 )
+_OTHER_KIND = re.compile(
+    r"(?i)\b(?:c[oó]d[a-z]{1,3}|kod\w{0,2}) (?:d\w{1,2} (?:l[ae] )?|der |van de )?"
+    r"(?:client\w?|customer|cliente|promo\w{0,7}|postal\w?|article|articolo|art[íi]culo|commande|pedido|ordine"
+    r"|bestelling|bestellung|order|produ\w{2,4}|prodotto|fiscal\w?|parrainage|banque|guichet)\b"
+)
+"""Of a customer, an order, an article."""
+_BOOKED = re.compile(
+    r"(?i)(?:booking|reservation|hotel|flight|order|buchungs?|reserva\w{0,8})\b.{0,8}\Z|confirmation numbers?\b.*\Z"
+)
+"""What confirms a booking is told to everybody."""
+_YEAR_OR_DAY = re.compile(r"(?:19|20)\d{2}(?:(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01]))?\Z|\d{4}\Z|20\d\d[ -](?:19|20)\d\d\Z")
+_OF_CODES = re.compile(r"(?i)c[oó]d|kod|key|pin|phrase|schlüssel|cl[ée]\b|chiav|llave|scratch|2fa|factor|number|nummer")
 _NEAR = 60
 _WHOSE = re.compile(
     r"(?i:\b(?:my|mein|mon|mi|mio|mijn|meu|min) (?:code|kode|kod|código|codice)\b)[^\d\n]{0,16}\d{4,8}\Z"
@@ -201,29 +215,48 @@ def told_codes(text: str) -> Iterator[tuple[int, int] | None]:
         (_SEED, text.count(" ") >= _FEWEST_BLANKS or text.count("\n") >= _FEWEST_BLANKS),
     ):
         for match in Scan(pattern, text) if is_there else ():
-            is_one = match is not None and (pattern is not _NAMED or _POSTAL_PIN.match(match[0]) is None)
+            is_one = match is not None and (pattern is not _NAMED or not _is_other(text, match))
             yield match.span("value") if match is not None and is_one else None
     yield from _sent(text) if _has_code(text) else ()
-    for match in Scan(_LIST, text):
-        if match is not None:
-            yield from (one.span() for one in _ONE.finditer(text, *match.span("values")))
-        yield None
+    yield from _listed(text)
     for pattern in (_PASSPHRASE, _QUOTED):
         for match in Scan(pattern, text):
             is_one = match is not None and not _SMALL.intersection(re.split("[ -]", match["value"]))
             yield match.span("value") if match is not None and is_one else None
 
 
+def _listed(text: str) -> Iterator[tuple[int, int] | None]:
+    """Of a list; years, days and counts only where it is called one of codes ("recovery rates were 1200, 1300")."""
+    for match in Scan(_LIST, text):
+        if match is None:
+            yield None
+            continue
+        is_called_so = _OF_CODES.search(text, match.start(), match.start("values")) is not None
+        for one in _ONE.finditer(text, *match.span("values")):
+            yield one.span() if is_called_so or _YEAR_OR_DAY.match(one[0]) is None else None
+
+
 def _sent(text: str) -> Iterator[tuple[int, int] | None]:
     """Codes that are called no more than that, where somebody speaks of what sends them or what they open."""
     for pattern in (_SENT, _SENT_BEFORE):
         for match in Scan(pattern, text):
-            if match is None or _OTHER_CODE.search(text, max(0, match.start() - 16), match.start()) is not None:
+            if (
+                match is None
+                or _OTHER_CODE.search(text, max(0, match.start() - 16), match.start()) is not None
+                or _OTHER_KIND.match(match[0]) is not None
+            ):
                 yield None
                 continue
             near = text[max(0, match.start() - _NEAR) : match.end()], text[match.end() : match.end() + _NEAR]
             is_sent = any(map(_SENDERS.search, near)) or _WHOSE.search(near[0], 0, len(near[0])) is not None
             yield match.span("value") if is_sent else None
+
+
+def _is_other(text: str, match: re.Match[str]) -> bool:
+    """True for a postal code of India, and for the number of a booking."""
+    before = text[max(0, match.start() - 16) : match.start()]
+    is_booked = "onfirm" in match[0] and (_BOOKED.search(before) or _BOOKED.search(match[0][: -len(match["value"])]))
+    return bool(is_booked) or _POSTAL_PIN.match(match[0]) is not None
 
 
 def _has_code(text: str) -> bool:

@@ -62,6 +62,11 @@ _DAYS = (
 )
 NUMBERED = frozenset(f"{_THINGS} {_DAYS}".split())
 """In lower case."""
+_NAMES_TOO = frozenset({
+    "mark", "domingo", "domenica", "booth", "gates", "hall", "page", "art", "april", "may", "june", "august",
+})  # fmt: skip
+_ITS_NUMBER = re.compile(r"\.? \d{1,4}(?!\d|[ ./-]\d)")
+"""No telephone, as behind a name: "Mark 0171 2345678", "June, 555-2671"."""
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
 _STREET = re.compile(
     r"(?i)(?:(?<![^\W\d_])(?:st|road|rd|av|ave|lane|ln|drive|dr|court|ct|square|sq|way|close|crescent|terrace|place|pl|blvd"
@@ -113,8 +118,9 @@ def names_of_places(text: str, start: int, end: int) -> list[str]:
 
 def is_called_code(text: str, start: int, value: str) -> bool:
     """True for letters that a bank, an airline or an airport is told by."""
-    if value.lower() in _TECHNICAL or (
-        value.lower() in NUMBERED and any(map(str.isdigit, text[start + len(value) :][:9]))
-    ):
+    word, end = value.lower(), start + len(value)
+    if word in _NAMES_TOO:
+        return _ITS_NUMBER.match(text, end) is not None
+    if word in _TECHNICAL or (word in NUMBERED and any(map(str.isdigit, text[end : end + 9]))):
         return True
     return bool(_IN_CAPITALS.match(value)) and _CALLED_CODE.search(text, max(0, start - 32), start) is not None

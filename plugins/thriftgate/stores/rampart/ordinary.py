@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 
 from thriftgate.privacy.recognizers.people import given_names
+from thriftgate.stores.rampart.surnames import is_surname
 
 PARTICLES = frozenset({
     "van", "von", "vom", "zu", "zum", "zur", "de", "der", "den", "del", "della", "di", "da", "das", "do", "dos", "du",
@@ -74,10 +75,16 @@ def _is_makers(words: list[str]) -> bool:
     rest = [word.lower() for word in words if word.lower() not in PARTICLES]
     if not rest:
         return False
-    if tuple(rest) in _CALLED_AFTER_PEOPLE or any(word in _PRODUCTS.get(rest[0], ()) for word in rest[1:]):
-        return True
     names, makers = given_names(), _listed("makers.txt")
-    if any(word.title() in names for word in words):
+    products = _PRODUCTS.get(rest[0], frozenset[str]())
+    others = [word for word in rest[1:] if word not in products]
+    # Beside a maker may stand who wrote of it, with no sign between: "Ford Focus Peter Rauch".
+    is_about_somebody = any(word.title() in names or is_surname(word) for word in others)
+    if tuple(rest) in _CALLED_AFTER_PEOPLE or (len(others) < len(rest) - 1 and not is_about_somebody):
+        return True
+    if is_about_somebody or any(word.title() in names for word in words):
+        return False
+    if rest[0] in _NAMES_TOO and others and not makers.issuperset(others) and words[-1].istitle():
         return False
     capital = [word.lower() for word in words if not word.islower()]
     return rest[0] in makers or (bool(capital) and makers.issuperset(capital))
@@ -90,15 +97,18 @@ def _listed(name: str) -> frozenset[str]:
 
 _CALLED_AFTER_PEOPLE = frozenset({
     ("michael", "kors"), ("ralph", "lauren"), ("calvin", "klein"), ("tommy", "hilfiger"), ("hugo", "boss"),
-    ("levi", "strauss"), ("jack", "wolfskin"), ("jack", "daniels"), ("johnnie", "walker"), ("yves", "rocher"),
+    ("levi", "strauss"), ("jack", "wolfskin"), ("johnnie", "walker"), ("yves", "rocher"),
     ("yves", "saint", "laurent"), ("louis", "vuitton"), ("christian", "dior"), ("jimmy", "choo"), ("karl", "lagerfeld"),
-    ("paul", "smith"), ("ted", "baker"), ("giorgio", "armani"), ("emporio", "armani"), ("leroy", "merlin"),
+    ("giorgio", "armani"), ("emporio", "armani"), ("leroy", "merlin"),
     ("albert", "heijn"), ("jp", "morgan"), ("morgan", "stanley"), ("wells", "fargo"), ("merrill", "lynch"),
     ("warner", "bros"), ("harley", "davidson"), ("rolls", "royce"), ("alfa", "romeo"), ("land", "rover"),
     ("range", "rover"), ("aston", "martin"), ("royal", "enfield"), ("royal", "mail"), ("ray", "ban"), ("dr", "oetker"),
     ("dr", "martens"), ("marks", "spencer"), ("uncle", "ben's"), ("john", "deere"), ("victoria's", "secret"),
 })  # fmt: skip
-"""Whole names of makers and shops in which a given name or a surname stands."""
+"""Whole names of makers and shops in which a given name or a surname stands, and that few people have (not "Paul
+Smith")."""
+_NAMES_TOO = frozenset({"siri", "rav", "astra", "avis", "clio", "kona"})
+"""Makers and products that people are called as well: with another word they are somebody."""
 _PRODUCTS = {
     maker: frozenset(products.split())
     for maker, products in {
@@ -118,6 +128,8 @@ _PRODUCTS = {
         "bosch": "indego tassimo serie professional",
         "miele": "complete triflex",
         "alexa": "echo skill app",
+        "dacia": "logan spring jogger lodgy dokker",
+        "kia": "ceed niro soul stonic rio sorento",
     }.items()
 }
 """Makers that people are called after → names of their products."""

@@ -11,10 +11,12 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from thriftgate.privacy.recognizers.credential_words import PASSWORD_WORD
+from thriftgate.privacy.recognizers.people import given_names
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.numbered import is_called_code, names_of_places
 from thriftgate.stores.rampart.ordinary import PARTICLES, without_ordinary_words
+from thriftgate.stores.rampart.surnames import is_surname
 
 KINDS: Mapping[str, frozenset[str]] = {
     "person": frozenset({"GIVEN_NAME", "SURNAME"}),
@@ -76,7 +78,7 @@ _IN_CODE = re.compile(r"\A[a-z]{2,}[A-Z]\w*\Z")
 _FORMULA = re.compile(r"\A(?=.{3,5}\Z)(?=[A-Za-z]*[a-z])(?:[A-Z][a-z]?){2,4}(?<=[A-Z])\Z")
 _SHORT_CAPITALS = re.compile(r"\A(?:[^\W\d_A-Z]{2,} [A-Z]{2,4}|[A-Z]{3} [^\W\d_A-Z]{3,})\Z")
 _CREDENTIAL = re.compile(rf"(?i)(?<![^\W_])(?:{PASSWORD_WORD})(?![^\W_])")
-_NOBODY = (_IN_CODE, _FORMULA, _SHORT_CAPITALS, _CREDENTIAL)
+_NOBODY = (_IN_CODE, _FORMULA, _SHORT_CAPITALS)
 _MAX_GLUE = 32
 _WORDS_AT_ONCE = 5_000
 """Words that are gone through before a pause."""
@@ -138,7 +140,14 @@ def is_nobody(text: str, start: int, end: int) -> bool:
     value = text[start:end]
     if _NUMBERED.search(text, start, end + 1) or is_called_code(text, start, value):
         return True
-    return text[end : end + 2] in ('":', "':") or any(one.search(value) for one in _NOBODY)
+    if text[end : end + 2] in ('":', "':") or any(one.search(value) for one in _NOBODY):
+        return True
+    # "Anna Rauch Passwort" has a user in front of the word.
+    return _CREDENTIAL.search(value) is not None and not any(map(_is_listed_name, value.split()))
+
+
+def _is_listed_name(word: str) -> bool:
+    return word.title() in given_names() or is_surname(word)
 
 
 def _capitals_of(text: str) -> Generator[TextSpan, None, tuple[bool, bool]]:

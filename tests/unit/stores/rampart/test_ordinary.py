@@ -61,6 +61,23 @@ def test_what_is_said_around_a_name_is_none(words: str, left: str) -> None:
     assert left_of(words) == left
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Paul Smith", "Ted Baker", "Jack Daniels", "Siri Hansen", "Siri Hustvedt", "Rav Patel", "Astra Sharma",
+        "Avis Brown", "Clio Barnard", "Sony Kapoor", "Henry Ford", "Li Na", "Grace Price", "Mercedes Sosa",
+        "Ford Focus Gisbert Rauch", "Samsung Peter Meier",
+    ],
+)  # fmt: skip
+def test_who_is_called_like_a_maker_or_stands_beside_one_is_somebody(name: str) -> None:
+    assert left_of(name) == name
+
+
+@pytest.mark.parametrize("words", ["Ford Focus", "Dacia Logan", "Siri", "Kia Sportage", "Renault Clio", "Michael Kors"])
+def test_a_maker_alone_or_with_its_product_is_nobody(words: str) -> None:
+    assert left_of(words) == ""
+
+
 def test_names_are_no_ordinary_words() -> None:
     for name in [
         "anna",

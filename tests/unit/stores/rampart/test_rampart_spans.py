@@ -3,10 +3,11 @@
 import itertools
 import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thriftgate.stores.rampart.spans import ScoredWord, relies_on_capitals, spans_of, writes_capitals
+from thriftgate.stores.rampart.spans import ScoredWord, is_nobody, relies_on_capitals, spans_of, writes_capitals
 
 PERSON, STREET, PLACE = (0.9, 0.0, 0.0), (0.0, 0.9, 0.0), (0.0, 0.0, 0.9)
 WEAK, NOTHING = (0.1, 0.0, 0.0), (0.0, 0.0, 0.0)
@@ -150,3 +151,23 @@ def test_spans_lie_inside_the_text_and_do_not_overlap_within_a_kind(scores: list
     for kind in ("PERSON", "ADDRESS", "LOCATION"):
         same = [span for span in spans if span.entity_type == kind]
         assert all(one.end <= other.start for one, other in itertools.pairwise(same))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Mark 0171 2345678", "Mark"), ("June, 555-2671", "June"), ("call Gates 415 555 2671", "Gates"),
+        ("Peter Meier Passwort", "Peter Meier Passwort"),
+    ],
+)  # fmt: skip
+def test_a_name_before_a_telephone_or_a_word_for_a_password_is_somebody(text: str, name: str) -> None:
+    start = text.index(name)
+    assert not is_nobody(text, start, start + len(name))
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("on June 12", "June"), ("Windows 10", "Windows"), ("keine TAN", "keine TAN")]
+)
+def test_a_word_with_its_number_is_nobody(text: str, word: str) -> None:
+    start = text.index(word)
+    assert is_nobody(text, start, start + len(word))
