@@ -73,7 +73,7 @@ _POSTAL_WINDOW = 32
 _LONGEST_WORD = 24
 _NO_NAME_BEFORE = re.compile(r"://\Z|\w\.\Z")
 _COLOUR = re.compile(r"#(?=\d*[A-Fa-f])[0-9A-Fa-f]{3,8}\b")
-_NUMBERED = re.compile(r"[A-Z]{2,}-?\d")
+_NUMBERED = re.compile(r"[A-Z]{2}-?\d")
 _IN_CODE = re.compile(r"\A[a-z]{2,}[A-Z]\w*\Z")
 _FORMULA = re.compile(r"\A(?=.{3,5}\Z)(?=[A-Za-z]*[a-z])(?:[A-Z][a-z]?){2,4}(?<=[A-Z])\Z")
 _SHORT_CAPITALS = re.compile(r"\A(?:[^\W\d_A-Z]{2,} [A-Z]{2,4}|[A-Z]{3} [^\W\d_A-Z]{3,})\Z")
