@@ -84,7 +84,8 @@ def _is_makers(words: list[str]) -> bool:
         return True
     if is_about_somebody or any(word.title() in names for word in words):
         return False
-    if rest[0] in _NAMES_TOO and others and not makers.issuperset(others) and words[-1].istitle():
+    is_unknown = bool(others) and not makers.issuperset(others) and (words[-1].istitle() or not are_ordinary(others))
+    if rest[0] in _NAMES_TOO and is_unknown:
         return False
     capital = [word.lower() for word in words if not word.islower()]
     return rest[0] in makers or (bool(capital) and makers.issuperset(capital))

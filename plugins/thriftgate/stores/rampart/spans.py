@@ -15,7 +15,7 @@ from thriftgate.privacy.recognizers.people import given_names
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.numbered import is_called_code, names_of_places
-from thriftgate.stores.rampart.ordinary import PARTICLES, without_ordinary_words
+from thriftgate.stores.rampart.ordinary import PARTICLES, are_ordinary, without_ordinary_words
 from thriftgate.stores.rampart.surnames import is_surname
 
 KINDS: Mapping[str, frozenset[str]] = {
@@ -142,8 +142,12 @@ def is_nobody(text: str, start: int, end: int) -> bool:
         return True
     if text[end : end + 2] in ('":', "':") or any(one.search(value) for one in _NOBODY):
         return True
+    if _CREDENTIAL.search(value) is None:
+        return False
     # "Anna Rauch Passwort" has a user in front of the word.
-    return _CREDENTIAL.search(value) is not None and not any(map(_is_listed_name, value.split()))
+    others = [word for word in value.split() if _CREDENTIAL.search(word) is None]
+    is_full = len(others) > 1 and not are_ordinary(word.lower() for word in others)
+    return not (is_full or any(map(_is_listed_name, others)))
 
 
 def _is_listed_name(word: str) -> bool:

@@ -66,7 +66,7 @@ def test_what_is_said_around_a_name_is_none(words: str, left: str) -> None:
     [
         "Paul Smith", "Ted Baker", "Jack Daniels", "Siri Hansen", "Siri Hustvedt", "Rav Patel", "Astra Sharma",
         "Avis Brown", "Clio Barnard", "Sony Kapoor", "Henry Ford", "Li Na", "Grace Price", "Mercedes Sosa",
-        "Ford Focus Gisbert Rauch", "Samsung Peter Meier",
+        "Ford Focus Gisbert Rauch", "Samsung Peter Meier", "siri hustvedt",
     ],
 )  # fmt: skip
 def test_who_is_called_like_a_maker_or_stands_beside_one_is_somebody(name: str) -> None:

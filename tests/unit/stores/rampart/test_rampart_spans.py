@@ -157,7 +157,7 @@ def test_spans_lie_inside_the_text_and_do_not_overlap_within_a_kind(scores: list
     ("text", "name"),
     [
         ("Mark 0171 2345678", "Mark"), ("June, 555-2671", "June"), ("call Gates 415 555 2671", "Gates"),
-        ("Peter Meier Passwort", "Peter Meier Passwort"),
+        ("Peter Meier Passwort", "Peter Meier Passwort"),("alexa bliss passwort", "alexa bliss passwort"),
     ],
 )  # fmt: skip
 def test_a_name_before_a_telephone_or_a_word_for_a_password_is_somebody(text: str, name: str) -> None:
