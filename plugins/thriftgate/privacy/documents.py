@@ -42,7 +42,8 @@ Visit = Callable[[str, str], str]
 """Text and label → the text to put in its place."""
 
 _PROTOCOL_KEYS = frozenset({
-    "role", "type", "id", "object", "model", "status", "signature", "encrypted_content", "finish_reason",
+    "role", "type", "id", "object", "model", "status", "signature", "encrypted_content", "thought_signature",
+    "thoughtSignature", "finish_reason",
     "stop_reason", "media_type", "mime_type", "detail", "format", "file_id", "call_id", "tool_call_id",
     "tool_use_id", "item_id", "previous_response_id", "conversation", "container", "service_tier",
     "reasoning_effort", "effort", "verbosity", "truncation", "modalities", "voice",
@@ -63,15 +64,19 @@ _CONTAINERS = (
     "conversation cache_control stream_options user_location approximate web_search_options mcp_servers "
     "tool_configuration allowed_callers voice context_management edits trigger keep clear_at_least fallbacks "
     "context_window_fallbacks content_policy_fallbacks contents parts systemInstruction system_instruction "
-    "skills filters ranking_options"
+    "skills filters ranking_options provider_specific_fields"
 )
 _GOES_ON = frozenset({"", *_CONTAINERS.split()})
 """Objects and lists under these keys are the protocols' own; in any other one an id is what somebody made up."""
-_ID = re.compile(r"[A-Za-z0-9_.:/+=|~#$-]*+")
+_ID = re.compile(r"[A-Za-z0-9_.:;/+=|~#$-]*+")
 _TOOLS_NAME = re.compile(r"[A-Za-z0-9_.:/-]*+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_=\r\n-]*+")
+_TELL_OF_BYTES = frozenset({"media_type", "mime_type", "mimeType", "format"})
 _DATA_URL = re.compile(
-    r"data:[a-z]{1,20}/[A-Za-z0-9.+-]{1,100}+(?:;(?:charset|codecs|version)=[A-Za-z0-9._-]{1,40}+)?;base64,[A-Za-z0-9+/_=-]*+"
+    r"data:(?:[A-Za-z]{1,20}/[A-Za-z0-9.+-]{1,100}+)?(?:;(?:charset|codecs|version)=[A-Za-z0-9._-]{1,40}+)*+"
+    r"(?P<made_up>[^\r\n]{0,200}?);base64,"
+    # In lines as encoders break them; a shorter one is no line of these, and read.
+    r"(?:[A-Za-z0-9+/_-]{60,}+\r?\n)*+(?:[A-Za-z0-9+/_=-]++|%(?:2[BbFf]|3[Dd]|0[AaDd]))*+"
 )
 _MADE_UP = frozenset({
     "arguments", "structured_content", "metadata", "litellm_metadata", "requester_metadata",
@@ -130,13 +135,19 @@ class _Walk:
         return value
 
     def _behind_data_url(self, text: str) -> str:
-        """A picture or file as a data URL is nothing to read, and a megabyte to search; what follows it is."""
+        """A picture or file as a data URL is nothing to read, and a megabyte to search.
+
+        What follows it is read, and so is what stands before its bytes and is no protocol's word: a file's name.
+        """
         picture = _DATA_URL.match(text)
         if picture is None:
             return self.text(text, "")
-        rest = text[picture.end() :]
-        new = self.text(rest, "")
-        return text if new is rest else text[: picture.end()] + new
+        start, end = picture.span("made_up")
+        made_up, rest = text[start:end], text[picture.end() :]
+        new, follows = self.text(made_up, ""), self.text(rest, "")
+        if new == made_up and follows == rest:
+            return text
+        return text[:start] + new + text[end : picture.end()] + follows
 
     def _object(self, fields: Mapping[str, Any], key: str, depth: int, *, is_known: bool) -> Any:
         kind = str(fields.get("type") or "")
@@ -268,7 +279,7 @@ def _is_media(name: str, fields: Mapping[str, Any], kind: str) -> bool:
     """Bytes where a protocol has bytes: base64 to the end, and not where it says that a text stands there."""
     if name not in {"data", "file_data"} or kind == "text":
         return False
-    is_told = kind in ("base64", "redacted_thinking") or "media_type" in fields or "format" in fields
+    is_told = kind in ("base64", "redacted_thinking") or not fields.keys().isdisjoint(_TELL_OF_BYTES)
     return is_told and isinstance(fields[name], str) and _BASE64.fullmatch(fields[name]) is not None
 
 

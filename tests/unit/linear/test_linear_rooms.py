@@ -161,6 +161,9 @@ MEASURED: dict[str, Callable[[str], object]] = {
     "json tokens": lambda text: list(json_text.tokens(json.dumps([text, {text: 1}]))),
     "json or not": lambda text: json_text.looks_like_json("[" + text + "]"),
     "documents": lambda text: documents.transformed({"messages": [{"content": text}]}, lambda said, _: said),
+    "documents with bytes": lambda text: documents.transformed(
+        [f"data:{text};base64,{text}", f"data:a/b{text}", f"data:a/b;base64,{LONG}\n{text}"], lambda said, _: said
+    ),
     "recurrences": KNOWN.find,
     "recurrences of numbers": lambda text: KNOWN_PHONE.find("1 " * len(text)),
     "placeholders": lambda text: placeholders.literal_numbers(text, ["PERSON"]),

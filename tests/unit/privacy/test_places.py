@@ -1,6 +1,7 @@
 """No place of a request hides a text: not a key that elsewhere holds an id, not one that elsewhere holds bytes."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -12,6 +13,7 @@ from thriftgate.privacy.spans import TextSpan
 SAID = "Write to Alice at alice@example.com"
 MAIL = "alice@example.com"
 BASE64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+LINES = f"{BASE64[:76]}\n" * 3 + f"{BASE64[:76]}\r\n" + BASE64[76:]
 Body = dict[str, Any]
 
 
@@ -50,6 +52,9 @@ def looked_at(body: Body) -> str:
         {"x_vendor": {"type": "custom", "name": SAID}},
         {"input": [{"type": "local_shell_call", "action": {"type": "exec", "env": {"id": SAID}}}]},
         {"conversation": SAID},
+        content({"type": "image_url", "image_url": {"url": f"data:image/png;name={MAIL};base64,{BASE64}"}}),
+        content({"type": "image_url", "image_url": {"url": f"data:{MAIL};base64,{BASE64}"}}),
+        content({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{BASE64}\n{SAID}"}}),
     ],
 )
 def test_a_text_is_looked_at_whatever_its_key_is_elsewhere(body: Body) -> None:
@@ -62,14 +67,27 @@ def test_a_text_is_looked_at_whatever_its_key_is_elsewhere(body: Body) -> None:
         content({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": BASE64}}),
         content({"type": "input_audio", "input_audio": {"data": BASE64, "format": "wav"}}),
         content({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{BASE64}"}}),
+        content({"type": "image_url", "image_url": {"url": f"data:image/png;name=cat.png;base64,{BASE64}"}}),
+        content({"type": "image_url", "image_url": {"url": f"data:Image/PNG;base64,{BASE64}"}}),
+        content({"type": "image_url", "image_url": {"url": f"data:;base64,{BASE64}"}}),
+        content({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{LINES}"}}),
+        content({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{quote(BASE64, safe='')}"}}),
+        content({"type": "file", "file": {"file_data": f'data:audio/webm;codecs="opus, vp8";base64,{BASE64}'}}),
+        content({"type": "file", "file": {"file_data": f"data:text/csv;charset=utf-8;header=present;base64,{BASE64}"}}),
+        {"contents": [{"parts": [{"inlineData": {"mimeType": "image/png", "data": BASE64}}]}]},
+        {"contents": [{"parts": [{"text": "hi", "thoughtSignature": BASE64}]}]},
         {"messages": [{"role": "assistant", "content": [{"type": "redacted_thinking", "data": BASE64}]}]},
         {"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": BASE64}]},
+        # How LiteLLM remembers which deployment it came from.
+        {"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": f"litellm_enc:bW9kZWw;{BASE64}"}]},
         {"tools": [{"type": "mcp", "server_label": "crm", "authorization": f"Bearer {BASE64}"}]},
         {"mcp_servers": [{"type": "url", "name": "crm", "authorization_token": f"Bearer {BASE64}"}]},
     ],
 )
 def test_bytes_and_what_only_a_provider_reads_are_left_alone(body: Body) -> None:
-    assert BASE64[:40] not in looked_at(body)
+    seen = looked_at(body)
+    assert BASE64[:40] not in seen
+    assert BASE64[-20:-3] not in seen
 
 
 def test_an_id_that_no_protocol_has_is_looked_at_for_patterns_alone() -> None:

@@ -21,7 +21,7 @@ _KEPT = frozenset({
     "call_id", "item_id", "tool_use_id", "previous_response_id", "partial_image_b64",
 })  # fmt: skip
 """Strings under these keys are nobody's words, as long as they have the letters of an id or of base64."""
-_ID = re.compile(r"[A-Za-z0-9_.:/+=|~#$-]*+")
+_ID = re.compile(r"[A-Za-z0-9_.:;/+=|~#$-]*+")
 _MADE_UP = frozenset({"arguments", "args", "metadata", "structured_content"})
 _CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 """Under these keys, and as the input of these blocks, stands what was made up, with keys of its own."""
