@@ -22,6 +22,7 @@ VALUES = ("Alice", "Liddell", "alice.liddell@example.com", "4111 1111 1111 1111"
 GIVEN = ("Alice", "Bogdan", "Chiara", "Dmitri", "Elif", "Farid", "Greta", "Hamza", "Ingrid", "Joaquim")
 SURNAMES = ("Abernathy", "Brzezinski", "Castellanos", "Dvorak", "Eriksson", "Fitzwilliam", "Guerrero", "Holmgren")
 KEY = "privacy-key-of-the-tests-0123456789abcdef"
+EVE = "sk-web-acme-eve"
 AWAY = "http://127.0.0.1:9/v1"
 """Nobody listens there."""
 TOOLS: list[dict[str, Any]] = [
@@ -372,13 +373,28 @@ def test_a_document_of_plain_text_has_no_values(setup: Setup) -> None:
     nothing_left(setup)
 
 
-def test_an_answer_that_is_fetched_by_its_id_has_the_values_of_its_caller_alone(setup: Setup) -> None:
-    told = setup.responses(PRIVATE, background=True, store=True)
+@pytest.mark.parametrize("asked_for", [{}, {"user": "customer-17"}], ids=["nobody", "an end user"])
+def test_an_answer_that_is_fetched_by_its_id_has_the_values_of_its_caller_alone(
+    setup: Setup, asked_for: dict[str, str]
+) -> None:
+    told = setup.responses(PRIVATE, background=True, store=True, **asked_for)
     assert told.status_code == 200, told.text
     address = f"{setup.gateway.base_url}/v1/responses/{told.json()['id']}"
     fetched = httpx.get(address, headers=setup.gateway.headers(), timeout=30)
     assert fetched.json()["output"][0]["content"][0]["text"] == PRIVATE, fetched.text
+    for other in ({**setup.gateway.headers(), "x-litellm-end-user-id": "customer-18"}, setup.gateway.headers(EVE)):
+        of_others = httpx.get(address, headers=other, timeout=30)
+        assert "Liddell" not in of_others.text
     nothing_left(setup)
+
+
+@pytest.mark.parametrize("model", ["strict", "nobody-chat"])
+@pytest.mark.parametrize("name", ["litellm_session_id", "litellm_trace_id"])
+def test_what_a_session_is_called_refuses_nothing_as_it_is_sent_nowhere(setup: Setup, model: str, name: str) -> None:
+    called = "4111111111111111" if model == "strict" else "Mr. Bob Stone"
+    answer = setup.chat("hi", model=model, **{name: called})
+    assert answer.status_code == 200, answer.text
+    nothing_left(setup, called)
 
 
 @pytest.mark.parametrize("model", ["plain-chat", "desk"])

@@ -18,23 +18,22 @@ class ShownNames:
 
     def __init__(self) -> None:
         self._hashed: Callable[[str], str] | None = None
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[str, bool] = OrderedDict()
+        """What was looked at, and whether it is personal."""
 
     def hide_unless_known(self, hashed: Callable[[str], str]) -> None:
         """From now on every name is shown by its hash, unless it was looked at and found to be nobody's."""
         self._hashed = hashed
 
     def note(self, name: str, *, is_personal: bool) -> None:
-        """A name was looked at."""
-        self._known.pop(name, None)
-        if not is_personal:
-            self._known[name] = None
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+        """A name was looked at; what one policy found to be personal is so for all, or it would have two words."""
+        self._known[name] = self._known.pop(name, False) or is_personal
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
 
     def shown(self, name: str) -> str:
         """What it is called where people read."""
-        return name if self._hashed is None or name in self._known else self._hashed(name)
+        return name if self._hashed is None or self._known.get(name) is False else self._hashed(name)
 
 
 shown_names = ShownNames()

@@ -15,6 +15,8 @@ def test_a_hidden_name_is_one_word_for_one_person_and_shown_once_it_is_nobodys()
     assert names.shown("customer-4711") == "customer-4711"
     names.note("customer-4711", is_personal=True)
     assert names.shown("customer-4711") == "person#13"
+    names.note("customer-4711", is_personal=False)
+    assert names.shown("customer-4711") == "person#13", "a model without a policy finds nobody anywhere"
 
 
 def test_what_is_known_is_bounded_and_forgotten_names_are_hidden() -> None:

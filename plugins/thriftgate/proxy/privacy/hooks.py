@@ -10,7 +10,7 @@ answer is fetched nothing is sent: with the vault away it keeps its placeholders
 
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from litellm.integrations.custom_logger import CustomLogger
@@ -92,7 +92,7 @@ class PrivacyHooks(CustomLogger):
         self._limit_fallbacks(data, exchange, policy)
         names = _names_of(data, user_api_key_dict)
         if policy is None:
-            _note_names(names, names)
+            _note_names(names, ())
             return None
         is_private_model = current_edge.get() is None and self._policies.private_models.issuperset(groups)
         if is_private_model:
@@ -102,10 +102,11 @@ class PrivacyHooks(CustomLogger):
         conversation = self._conversation(data, user_api_key_dict)
         try:
             protected = await self._service.protect(
-                {"body": body, "noted": noted, "names": [{"id": name} for name in names], "sent": _headers_of(data)},
+                {"body": body, "noted": noted, "sent": _headers_of(data)},
                 policy,
                 conversation,
                 caller=str(user_api_key_dict.api_key or user_api_key_dict.token or ""),
+                names=names,
             )
             _check_model(protected.private, is_private_model=is_private_model)
         except Exception as error:
@@ -113,7 +114,7 @@ class PrivacyHooks(CustomLogger):
         data.update(cast("Mapping[str, Any]", protected.body["body"]))
         _replace_notes(data, noted, cast("Mapping[str, Any]", protected.body["noted"]))
         _replace_headers(data, cast("Mapping[str, Mapping[str, Any]]", protected.body["sent"]))
-        _note_names(names, [one["id"] for one in cast("Sequence[Mapping[str, str]]", protected.body["names"])])
+        _note_names(names, protected.personal)
         _replace_copies(data)
         if protected.private:
             _keep_private(data, protected.private)
@@ -129,17 +130,22 @@ class PrivacyHooks(CustomLogger):
     def _remembering(self, caller: tuple[str, str, str]) -> Remember:
         async def remember(answer_id: str, entries: Sequence[Pseudonym]) -> None:
             await self._service.remember(self._service.conversation(*caller, "conversation", answer_id).id, entries)
+            if caller[-1]:
+                await self._service.remember(self._service.conversation(*_fetching(caller, answer_id)).id, entries)
 
         return remember
 
     async def _fetched(self, data: Mapping[str, Any], auth: UserAPIKeyAuth) -> Sequence[Pseudonym]:
         """What stands in an answer that is fetched by its id, as whoever had it made in the background does."""
-        conversation = self._service.conversation(*_caller(auth), "conversation", str(data.get("response_id") or ""))
+        caller, answer_id = _caller(auth), str(data.get("response_id") or "")
+        names = [(*caller, "conversation", answer_id), *([] if caller[-1] else [_fetching(caller, answer_id)])]
         try:
-            return await self._service.known(conversation)
+            for name in names:
+                if entries := await self._service.known(self._service.conversation(*name)):
+                    return entries
         except GatewayError as error:
             logger.warning("the pseudonyms of an answer could not be read: %s", type(error).__name__)
-            return ()
+        return ()
 
     async def protect_count(self, model: str, fields: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
         """What a provider may be given to count, and whether this one may be; see `counting`."""
@@ -289,13 +295,18 @@ def _names_of(data: Mapping[str, Any], auth: UserAPIKeyAuth) -> list[str]:
     return [str(name) for name in (auth.end_user_id, data.get("user"), *sessions) if name]
 
 
-def _note_names(names: Sequence[str], new: Sequence[str]) -> None:
-    for name, shown in zip(names, new, strict=True):
-        shown_names.note(name, is_personal=shown != name)
+def _note_names(names: Iterable[str], personal: Collection[str]) -> None:
+    for name in names:
+        shown_names.note(name, is_personal=name in personal)
 
 
 def _caller(auth: UserAPIKeyAuth) -> tuple[str, str, str]:
     return str(auth.api_key or ""), str(auth.user_id or ""), str(auth.end_user_id or "")
+
+
+def _fetching(caller: tuple[str, str, str], answer_id: str) -> tuple[str, ...]:
+    """Who fetches an answer has no body to say for whom, as whoever asked for it had."""
+    return (*caller[:2], "fetched", answer_id)
 
 
 def _noted_by_client(data: Mapping[str, Any]) -> dict[str, Any]:

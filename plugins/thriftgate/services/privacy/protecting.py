@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -58,6 +58,8 @@ class Protected:
     """How many values of each kind were replaced."""
     private: frozenset[str] = frozenset()
     """Kinds of the conversation's values that are still in it, for private models alone."""
+    personal: frozenset[str] = frozenset()
+    """Those of the names that are personal data."""
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -90,11 +92,28 @@ class PrivacyService:
         conversation: Conversation | None = None,
         *,
         caller: str = "",
+        names: Sequence[str] = (),
     ) -> Protected:
-        """The body with every value replaced as the policy says; callers take turns at the analyzer."""
-        texts = await beside_loop(partial(_texts_of, body, policy.languages), is_heavy=_is_long(body))
+        """The body with every value replaced as the policy says; callers take turns at the analyzer.
+
+        `names` are sent nowhere: whatever the policy says of their kinds, they are only told apart. Each is judged by
+        itself, so that what else a request says makes no second word of one person.
+        """
+        said = await beside_loop(partial(_texts_of, body, policy.languages), is_heavy=_is_long(body))
+        called = _texts_of(_as_ids(names), policy.languages) if names else []
+        texts = list(dict.fromkeys([*said, *called]))
         found = dict(zip(texts, await self._analyzer.analyze(texts, caller=caller), strict=True))
-        findings = {text: counted_by_kind(text.text, spans, policy) for text, spans in found.items()}
+        counted = {text: counted_by_kind(text.text, spans, policy) for text, spans in found.items()}
+        protected = await self._protected(body, {text: counted[text] for text in said}, policy, conversation)
+        return replace(protected, personal=_personal(names, counted, policy))
+
+    async def _protected(
+        self,
+        body: Mapping[str, Any],
+        findings: Mapping[Text, Sequence[TextSpan]],
+        policy: PrivacyPolicy,
+        conversation: Conversation | None,
+    ) -> Protected:
         if conversation is None:
             return await self._masked_beside(body, findings, policy, Pseudonyms())
         for _ in range(_TRIES):
@@ -164,10 +183,10 @@ class PrivacyService:
         complete = {text: resolved([*found, *again.find(text.text)]) for text, found in findings.items()}
         masker = Masker(policy, state, self._key)
 
-        def replace(text: str, label: str, *, is_prose: bool = True) -> str:
+        def masked_text(text: str, label: str, *, is_prose: bool = True) -> str:
             return masker.mask(text, complete.get(Text(text, label, is_prose, policy.languages), ()))
 
-        masked = transformed(body, replace, partial(replace, is_prose=False))
+        masked = transformed(body, masked_text, partial(masked_text, is_prose=False))
         entries = state.entries()
         private = policy.private_kinds(entry.entity_type for entry in entries)
         return Protected(masked, entries, masker.counts, private)
@@ -201,6 +220,24 @@ def _texts_of(body: Mapping[str, Any], languages: frozenset[str] | None) -> list
 
     transformed(body, note, partial(note, is_prose=False))
     return list(texts)
+
+
+def _as_ids(names: Iterable[str]) -> Mapping[str, Any]:
+    """Read as an id that no protocol has: a short one without a blank by patterns alone."""
+    return {"names": [{"id": name} for name in names]}
+
+
+def _personal(
+    names: Iterable[str], counted: Mapping[Text, Sequence[TextSpan]], policy: PrivacyPolicy
+) -> frozenset[str]:
+    if not names:
+        return frozenset()
+    listed = Recurrences((), policy.deny)
+    return frozenset(
+        name
+        for name in names
+        if any(counted.get(text) or listed.find(text.text) for text in _texts_of(_as_ids([name]), policy.languages))
+    )
 
 
 def _values(findings: Mapping[Text, Sequence[TextSpan]]) -> Iterable[tuple[str, str]]:

@@ -106,6 +106,15 @@ async def test_a_person_has_one_name_in_the_books_that_needs_the_key() -> None:
     assert "Alice" not in one.hashed_name("Alice")
 
 
+@pytest.mark.parametrize("action", [Action.BLOCK, Action.PRIVATE, Action.PSEUDONYMIZE])
+async def test_names_that_are_sent_nowhere_refuse_nothing_and_are_told_apart_each_by_itself(action: Action) -> None:
+    policy, vault = PrivacyPolicy({"PERSON": action}, deny=(("PERSON", "Bluebird"),)), MemoryVault()
+    names = ["Alice Liddell", "bluebird-7", "customer-4711", "Keller"]
+    protected = await service(vault=vault).protect(said("hi"), policy, Conversation("c"), names=names)
+    assert protected.personal == {"Alice Liddell", "bluebird-7"}
+    assert (protected.body, protected.private, protected.entries) == (said("hi"), frozenset(), ())
+
+
 async def test_a_conversation_goes_on_after_the_key_has_changed_and_needs_the_earlier_one_once() -> None:
     vault, before, now = MemoryVault(), b"k" * 32, b"n" * 32
 
