@@ -26,7 +26,6 @@ from thriftgate.proxy.privacy.layer import current as taken_out
 from thriftgate.services.guards.answers import Spoken, said
 from thriftgate.services.guards.decisions import Acted, Decision
 from thriftgate.services.guards.inspecting import ASKERS_OWN, GuardService
-from thriftgate.services.guards.policies import GuardPolicy
 from thriftgate.wire.shapes import mapping
 from thriftgate.wire.streaming.sse import SseBlocks, data_of
 
@@ -96,6 +95,8 @@ class _Sender(Rewriting):
         self._spoken = Spoken()
         self._shown = b""
         """Of Responses: the numbered event that was shown last."""
+        self._is_made = dialect is not LimitedApi.RESPONSES
+        """Its policy is remembered under its id, or it has none to be fetched by."""
         self._noted: set[tuple[str, str]] = set()
         self._values = taken_out.get()
         self.over = asyncio.Event()
@@ -132,8 +133,7 @@ class _Sender(Rewriting):
         error: GatewayError | None = None
         headers: Mapping[str, str] = {}
         text = _said_in(body)
-        if self._dialect is LimitedApi.RESPONSES and self._exchange.policy is not None:
-            _note_made(body, self._exchange.policy, self._exchange.model)
+        self._note_made(body)
         if text:
             decision = await self._look(text, 0)
             error, headers = decision.error, _merged(self._exchange.decision, decision).headers
@@ -148,6 +148,7 @@ class _Sender(Rewriting):
         out: list[bytes] = []
         error: GatewayError | None = None
         for block in self._blocks(piece, is_last=is_last):
+            self._note_made(data_of(block))
             out += flow.feed(block, _said_by(block, self._spoken))
             if flow.is_due and (error := await self._looked(flow)) is None:
                 out += flow.checked()
@@ -208,20 +209,24 @@ class _Sender(Rewriting):
         self._note(new, exchange.model, exchange.request_id)
         return new
 
+    def _note_made(self, data: bytes) -> None:
+        """Remember what a whole answer, or the first event of one that names it, was made under."""
+        if self._is_made or self._exchange.policy is None:
+            return
+        try:
+            answer = mapping(json.loads(data))
+        except (ValueError, RecursionError):
+            return
+        answer_id = (mapping(answer.get("response")) or answer).get("id")
+        if isinstance(answer_id, str):
+            made_answers.note(answer_id, self._exchange.policy, self._exchange.model)
+            self._is_made = True
+
     def _written(self, text: str) -> str:
         """As its asker will see it, where that is another text."""
         restorer = self._values.restorer if self._values is not None else None
         written = restorer.restored(text) if restorer is not None else text
         return written if written != text else ""
-
-
-def _note_made(body: bytes, policy: GuardPolicy, model: str) -> None:
-    try:
-        answer = mapping(json.loads(body))
-    except (ValueError, RecursionError):
-        return
-    if isinstance(answer.get("id"), str):
-        made_answers.note(str(answer["id"]), policy, model)
 
 
 def _said_in(body: bytes) -> str:
