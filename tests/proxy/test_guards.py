@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from pytest_httpserver import HTTPServer
 from tests.proxy.conftest import CLIENT_KEY, SCRAPER_TOKEN, GatewayProcess, running
