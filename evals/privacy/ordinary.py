@@ -7,12 +7,10 @@ these languages' countries, and ours.
 
 import gzip
 import json
-from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from evals.privacy.surnames import LOCALES, lines_of, surnames_of
+from evals.privacy.surnames import LOCALES, lines_of, names_of
 
 from thriftgate.privacy.recognizers.people import given_names
 from thriftgate.stores.rampart import ordinary
@@ -30,20 +28,10 @@ def often_said(language: str) -> set[str]:
     return {word for word, count in counts.items() if count > least}
 
 
-def given_names_of(locale: str) -> set[str]:
-    """Faker's given names of a country."""
-    provider: Any = import_module(f"faker.providers.person.{locale}").Provider
-    found: set[str] = set()
-    for attribute in dir(provider):
-        names = getattr(provider, attribute)
-        if attribute.startswith("first_names") and not isinstance(names, str | property) and not callable(names):
-            found |= set(names)
-    return found
-
-
 def main() -> None:
     """Write the list."""
-    names = {plain_word(name) for locale in LOCALES for name in surnames_of(locale) | given_names_of(locale)}
+    kinds = ("first_names", "last_names")
+    names = {plain_word(name) for locale in LOCALES for kind in kinds for name in names_of(locale, kind)}
     names |= {plain_word(name) for name in given_names()}
     words = {word for language in LANGUAGES for word in often_said(language) if word.isalpha()}
     kept = sorted(word for word in words if plain_word(word) not in names and not is_surname(word))

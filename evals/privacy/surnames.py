@@ -26,13 +26,13 @@ _WORD = re.compile(r"[^\W\d_]+")
 _NOUN = re.compile(r"\b(?:[Dd](?:er|ie|as|en|em|es)|[Ee]in(?:e[rnms]?)?) ([A-ZÄÖÜ][a-zäöüß]+)")
 
 
-def surnames_of(locale: str) -> set[str]:
-    """Faker's surnames of a country."""
+def names_of(locale: str, kind: str) -> set[str]:
+    """Faker's `last_names` or `first_names` of a country."""
     provider: Any = import_module(f"faker.providers.person.{locale}").Provider
     found: set[str] = set()
     for attribute in dir(provider):
         names = getattr(provider, attribute)
-        if attribute.startswith("last_names") and not isinstance(names, str | property) and not callable(names):
+        if attribute.startswith(kind) and not isinstance(names, str | property) and not callable(names):
             found |= set(names)
     return found
 
@@ -51,7 +51,9 @@ def ordinary_words(folder: Path) -> set[str]:
 def main(folder: Path) -> None:
     """Write the list."""
     left_out = ordinary_words(folder) | CLOSED_CLASS
-    found = {surnames.plain_word(name) for locale in LOCALES for name in surnames_of(locale) if name.isalpha()}
+    found = {
+        surnames.plain_word(name) for locale in LOCALES for name in names_of(locale, "last_names") if name.isalpha()
+    }
     kept = [name for name in sorted(found - left_out) if len(name) >= SHORTEST and name.isascii()]
     (Path(surnames.__file__).parent / "surnames.txt").write_text("\n".join(lines_of(kept)) + "\n", encoding="utf-8")
 

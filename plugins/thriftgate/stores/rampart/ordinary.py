@@ -37,6 +37,11 @@ def are_ordinary(words: Iterable[str]) -> bool:
     return all(word in PARTICLES or is_ordinary(word) for word in words)
 
 
+def is_listed_name(word: str) -> bool:
+    """Whether it is a common given name or surname, in whatever case."""
+    return word.title() in given_names() or is_surname(word)
+
+
 def without_ordinary_words(text: str, start: int, end: int) -> tuple[int, int]:
     """A span of a name without the ordinary words in lower case at its ends; an empty one where nobody is left."""
     words = list(_WORD.finditer(text, start, end))
@@ -75,14 +80,14 @@ def _is_makers(words: list[str]) -> bool:
     rest = [word.lower() for word in words if word.lower() not in PARTICLES]
     if not rest:
         return False
-    names, makers = given_names(), _listed("makers.txt")
+    makers = _listed("makers.txt")
     products = _PRODUCTS.get(rest[0], frozenset[str]())
     others = [word for word in rest[1:] if word not in products]
     # Beside a maker may stand who wrote of it, with no sign between: "Ford Focus Peter Rauch".
-    is_about_somebody = any(word.title() in names or is_surname(word) for word in others)
+    is_about_somebody = any(map(is_listed_name, others))
     if tuple(rest) in _CALLED_AFTER_PEOPLE or (len(others) < len(rest) - 1 and not is_about_somebody):
         return True
-    if is_about_somebody or any(word.title() in names for word in words):
+    if is_about_somebody or any(word.title() in given_names() for word in words):
         return False
     is_unknown = bool(others) and not makers.issuperset(others) and (words[-1].istitle() or not are_ordinary(others))
     if rest[0] in _NAMES_TOO and is_unknown:

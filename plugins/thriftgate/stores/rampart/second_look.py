@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from thriftgate.privacy.scanning import PAUSE
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.closed_class import CLOSED_CLASS
-from thriftgate.stores.rampart.ordinary import are_ordinary, without_ordinary_words
-from thriftgate.stores.rampart.spans import PERSON, ScoredWord, is_nobody, relies_on_capitals, writes_capitals
+from thriftgate.stores.rampart.ordinary import are_ordinary
+from thriftgate.stores.rampart.spans import PERSON, ScoredWord, relies_on_capitals, somebody, writes_capitals
 from thriftgate.stores.rampart.surnames import is_surname, is_surname_in_lower_case
 
 LEAST = 320
@@ -139,9 +139,7 @@ def second_look_steps(
     for start, name in places:
         if name in answers:
             first, last, score = answers[name]
-            if is_nobody(text, start + first, start + last):
-                continue
-            first, last = without_ordinary_words(text, start + first, start + last)
+            first, last = somebody(text, start + first, start + last)
             if first < last:
                 yield TextSpan(first, last, PERSON, score, "rampart")
 
@@ -271,15 +269,12 @@ def _doubtful_runs(text: str, words: Sequence[_Word]) -> Iterator[tuple[list[_Wo
         is_part = word is not None and word.score >= _DOUBTFUL_WORD and word.text.lower() not in CLOSED_CLASS
         if run and (word is None or not is_part or not _are_beside(text, run[-1], word)):
             is_doubtful = 1 < len(run) <= _LONGEST and max(one.score for one in run) >= _DOUBTFUL
-            if is_doubtful and _stands_free(text, run[0].start, run[-1].end) and _may_be_name(run):
+            may_be_name = is_doubtful and not are_ordinary(one.text for one in run)
+            if may_be_name and _stands_free(text, run[0].start, run[-1].end):
                 yield run, _SURE_WITHOUT_CAPITALS
             run = []
         if word is not None and is_part:
             run.append(word)
-
-
-def _may_be_name(run: Sequence[_Word]) -> bool:
-    return not are_ordinary(word.text for word in run)
 
 
 def _answers(questions: Sequence[_Question], allowance: int, read: Reader) -> Generator[TextSpan, None, _Answers]:

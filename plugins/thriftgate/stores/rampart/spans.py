@@ -11,12 +11,10 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from thriftgate.privacy.recognizers.credential_words import PASSWORD_WORD
-from thriftgate.privacy.recognizers.people import given_names
 from thriftgate.privacy.scanning import PAUSE, Scan
 from thriftgate.privacy.spans import TextSpan
 from thriftgate.stores.rampart.numbered import is_called_code, names_of_places
-from thriftgate.stores.rampart.ordinary import PARTICLES, are_ordinary, without_ordinary_words
-from thriftgate.stores.rampart.surnames import is_surname
+from thriftgate.stores.rampart.ordinary import PARTICLES, are_ordinary, is_listed_name, without_ordinary_words
 
 KINDS: Mapping[str, frozenset[str]] = {
     "person": frozenset({"GIVEN_NAME", "SURNAME"}),
@@ -119,9 +117,7 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
         is_doubtful = score < _SMALL_NAME_SEED and (relied_on if value.islower() else capitals)
         if is_doubtful and not _is_written_as_name(text, start, value):
             continue
-        if is_nobody(text, start, end):
-            continue
-        start, end = without_ordinary_words(text, start, end)
+        start, end = somebody(text, start, end)
         value = text[start:end]
         if not _PAYMENT_WORDS.isdisjoint(value.lower().split()) and not any(map(str.istitle, value.split())):
             continue
@@ -133,6 +129,11 @@ def _people(text: str, words: Sequence[ScoredWord]) -> Iterator[TextSpan]:
             continue
         if value and value.lower() not in _COMMON and any(character.isalpha() for character in value):
             yield TextSpan(start, end, PERSON, score, "rampart")
+
+
+def somebody(text: str, start: int, end: int) -> tuple[int, int]:
+    """What of a name is one; empty where it is nobody's."""
+    return (start, start) if is_nobody(text, start, end) else without_ordinary_words(text, start, end)
 
 
 def is_nobody(text: str, start: int, end: int) -> bool:
@@ -147,11 +148,7 @@ def is_nobody(text: str, start: int, end: int) -> bool:
     # "Anna Rauch Passwort" has a user in front of the word.
     others = [word for word in value.split() if _CREDENTIAL.search(word) is None]
     is_full = len(others) > 1 and not are_ordinary(word.lower() for word in others)
-    return not (is_full or any(map(_is_listed_name, others)))
-
-
-def _is_listed_name(word: str) -> bool:
-    return word.title() in given_names() or is_surname(word)
+    return not (is_full or any(map(is_listed_name, others)))
 
 
 def _capitals_of(text: str) -> Generator[TextSpan, None, tuple[bool, bool]]:
