@@ -194,20 +194,19 @@ class PrivacyHooks(CustomLogger):
         """What is chosen in the place of what was asked has no stricter policy; of a private request it is private."""
         policies, groups = self._policies, self._groups
 
-        def may_be_chosen(model: str, deployment: Mapping[str, Any], *, stays: bool, is_ours: bool) -> bool:
-            answers_itself, names = groups.answers_itself(model, deployment), groups.judging(model, deployment)
-            if stays or is_private:
-                is_named = answers_itself and model in policies.private_models
-                return is_named or policies.private_models.issuperset(names)
-            if answers_itself and is_ours:
-                return True  # a route's policy stands for its tiers
-            return all(policies.may_be_sent(policy, one) for one in names)
-
-        def may_stand_in(model: str, *, stays: bool) -> bool:
-            names = groups.of(model)
+        def may_be_sent(names: Collection[str], *, stays: bool) -> bool:
             if stays or is_private:
                 return policies.private_models.issuperset(names)
             return all(policies.may_be_sent(policy, one) for one in names)
+
+        def may_be_chosen(model: str, deployment: Mapping[str, Any], *, stays: bool, is_ours: bool) -> bool:
+            # A private model may be so by its name; a route's policy stands for its tiers.
+            is_enough = model in policies.private_models if stays or is_private else is_ours
+            is_named = is_enough and groups.answers_itself(model, deployment)
+            return is_named or may_be_sent(groups.judging(model, deployment), stays=stays)
+
+        def may_stand_in(model: str, *, stays: bool) -> bool:
+            return may_be_sent(groups.of(model), stays=stays)
 
         exchange.may_be_chosen, exchange.may_stand_in = may_be_chosen, may_stand_in
 
